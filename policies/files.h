@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* files.h - the open policy files of a call, after checking whose they are. */
+#ifndef FORESHAPE_FILES_H
+#define FORESHAPE_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policies/policy.h"
+
+struct policy_files {
+	struct policy_input *list; /* owned, with its names and descriptors */
+	size_t n;
+};
+
+/*
+ * Opens @path below @dir_fd (AT_FDCWD for a path) as @name. A file that is not root's alone, a
+ * symbolic or hard link, is an error where @strict, else a warning; one that cannot be read always
+ * an error. An erroneous file is left out. Returns 0, also then, or -ENOMEM.
+ */
+int policy_files_add(struct policy_files *files, int dir_fd, const char *path, const char *name,
+		     bool is_host, bool strict, struct policy_errors *errors);
+
+/* As policy_files_add for each "*.yaml" of @dir_fd by name; "host.yaml" unless @skip_host. */
+int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir, bool skip_host,
+			 bool strict, struct policy_errors *errors);
+
+void policy_files_free(struct policy_files *files);
+
+#endif

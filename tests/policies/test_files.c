@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_files.c - which files of a directory are read, and whose they must be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/check.h"
+#include "policies/policy.h"
+
+#define GOOD "version: 1\nservice: a\nmatch: { unit: a.service }\n"
+
+static char dir[64];
+static int dir_fd;
+static struct policy_set *set;
+static struct policy_errors errors;
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static int fresh(void **state)
+{
+	copy_str(dir, sizeof(dir), "/tmp/foreshape-files-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+static int release(void **state)
+{
+	static const char *const names[] = {"a.yaml", "b.yaml", "host.yaml",
+					    "x",      "c.yml",  ".h.yaml"};
+
+	policy_set_free(set);
+	set = NULL;
+	policy_errors_free(&errors);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		(void)unlinkat(dir_fd, names[i], 0);
+	close(dir_fd);
+	return rmdir(dir);
+}
+
+static int load(bool strict)
+{
+	policy_set_free(set);
+	set = NULL;
+	policy_errors_free(&errors);
+	return policy_load_dir(dir_fd, "p", NULL, strict, 0, 0, &set, &errors);
+}
+
+/* The finding about @file whose text begins with @text, or NULL. */
+static const struct policy_error *find(const char *file, const char *text)
+{
+	for (size_t i = 0; i < errors.n; i++) {
+		if (streq(errors.list[i].file, file) &&
+		    strncmp(errors.list[i].text, text, strlen(text)) == 0)
+			return &errors.list[i];
+	}
+	return NULL;
+}
+
+static void assert_distrusted(const char *file, const char *text)
+{
+	assert_int_equal(load(true), -EINVAL);
+	assert_non_null(find(file, text));
+	assert_false(find(file, text)->warning);
+	assert_int_equal(load(false), 0);
+	assert_true(find(file, text)->warning);
+}
+
+static void only_visible_yaml_files_are_read(void **state)
+{
+	put("a.yaml", GOOD, 0644);
+	put("x", "not: a policy", 0644);
+	put(".h.yaml", "not: a policy", 0644);
+	put("c.yml", "not: a policy", 0644);
+	put("host.yaml", "version: 1\ndwell: 1s\n", 0644);
+	assert_int_equal(load(false), 0);
+	assert_int_equal(set->n_services, 1);
+	assert_string_equal(set->services[0].at.file, "p/a.yaml");
+	assert_int_equal(set->host.dwell_ns, NS_PER_S);
+	assert_non_null(find("p", "'c.yml' is not read"));
+}
+
+static void an_empty_directory_is_an_empty_set(void **state)
+{
+	assert_int_equal(load(false), 0);
+	assert_int_equal(set->n_services, 0);
+	policy_set_free(set);
+	set = NULL;
+	assert_int_equal(policy_load_dir(-1, "p", NULL, true, 0, 0, &set, &errors), 0);
+	assert_int_equal(set->n_services, 0);
+}
+
+static void files_others_may_write_are_distrusted(void **state)
+{
+	put("a.yaml", GOOD, 0664);
+	assert_distrusted("p/a.yaml", "writable by others than root");
+	assert_int_equal(fchmodat(dir_fd, "a.yaml", 0646, 0), 0);
+	assert_distrusted("p/a.yaml", "writable by others than root");
+}
+
+static void a_directory_others_may_write_is_distrusted(void **state)
+{
+	put("a.yaml", GOOD, 0644);
+	assert_int_equal(fchmod(dir_fd, 0777), 0);
+	assert_distrusted("p", "writable by others than root");
+}
+
+static void files_of_others_are_distrusted(void **state)
+{
+	put("a.yaml", GOOD, 0644);
+	if (geteuid() == 0)
+		assert_int_equal(fchownat(dir_fd, "a.yaml", 65534, 65534, 0), 0);
+	assert_distrusted("p/a.yaml", "not owned by root");
+}
+
+static void links_are_distrusted(void **state)
+{
+	put("x", GOOD, 0644);
+	assert_int_equal(symlinkat("x", dir_fd, "a.yaml"), 0);
+	assert_distrusted("p/a.yaml", "a symbolic link");
+	assert_int_equal(unlinkat(dir_fd, "a.yaml", 0), 0);
+	assert_int_equal(linkat(dir_fd, "x", dir_fd, "a.yaml", 0), 0);
+	assert_distrusted("p/a.yaml", "a file with several names");
+}
+
+static void what_is_no_file_is_an_error(void **state)
+{
+	assert_int_equal(mkfifoat(dir_fd, "a.yaml", 0644), 0);
+	assert_int_equal(load(false), -EINVAL);
+	assert_non_null(find("p/a.yaml", "not a regular file"));
+	assert_int_equal(unlinkat(dir_fd, "a.yaml", 0), 0);
+	assert_int_equal(symlinkat("nowhere", dir_fd, "a.yaml"), 0);
+	assert_int_equal(load(false), -EINVAL);
+	assert_non_null(find("p/a.yaml", "cannot be read: No such file"));
+}
+
+static void one_bad_file_fails_the_whole_set(void **state)
+{
+	put("a.yaml", GOOD, 0644);
+	put("b.yaml", "version: 1\nservice: b\n", 0644);
+	assert_int_equal(load(false), -EINVAL);
+	assert_null(set);
+	assert_non_null(find("p/b.yaml", "missing key 'match'"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, release)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_visible_yaml_files_are_read),
+		TEST(an_empty_directory_is_an_empty_set),
+		TEST(files_others_may_write_are_distrusted),
+		TEST(a_directory_others_may_write_is_distrusted),
+		TEST(files_of_others_are_distrusted),
+		TEST(links_are_distrusted),
+		TEST(what_is_no_file_is_an_error),
+		TEST(one_bad_file_fails_the_whole_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
