@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * combine.c - one forecast from all models: weights by recent loss for each horizon, quantiles
+ * averaged level by level, then calibrated. Each bucket keeps a few forecasts that wait for their
+ * value; what came is judged by the weights and scales of that moment.
+ */
+#include <math.h>
+
+#include "agent/base/util.h"
+#include "forecast/series_state.h"
+
+#define LEARNING     0.3 /* of the weights, per mean loss */
+#define SHARE        0.01 /* of all weight, handed out evenly: Herbster, Warmuth (1998), fixed share */
+#define LOSS_MAX     8.0  /* one value counts no more than so many mean losses */
+#define SCALE_STEPS  50.0 /* memory of a model's error size */
+#define SCALE_FIRST  3.0  /* values that the first guess of it is worth */
+#define SCALE_MAX    8.0  /* one error counts no more than so many times it */
+#define LOSS_STEPS   100.0
+#define COVER_STEPS  500.0
+#define SIDE_LEVEL   1.2816 /* normal quantile of .90, to get lo and hi from a grid */
+#define SIDE_MIN     0.2    /* of the common spread: a model's own must not vanish */
+#define FIRST_WEIGHT 0.4    /* of the newest value, before anything is known */
+
+void combine_init(struct series *s)
+{
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+
+		k->n_scored = 0;
+		k->loss = 0;
+		k->covered[0] = 0.8f;
+		k->covered[1] = 0.9f;
+		k->covered[2] = 0.98f;
+		k->shift = k->peak_shift = (struct grid_shift){};
+		for (size_t m = 0; m < SERIES_MODELS; m++) {
+			double rest = (1 - FIRST_WEIGHT) / (SERIES_MODELS - 1);
+
+			k->scores[m] = (struct score){
+				.weight = (float)(m == 0 ? FIRST_WEIGHT : rest), .scale = 1};
+		}
+		for (uint32_t i = 0; i < k->slots; i++)
+			series_slot(s, k->first_slot + i)->q[0] = NAN;
+	}
+}
+
+/* The largest value seen, on the log scale. */
+static double highest(const struct series *s)
+{
+	const struct past *past = series_past(s);
+
+	return past_to_log(past, past->max);
+}
+
+/* Asks model @m for step @step and puts the answer on the log scale. */
+static struct guess ask(const struct series *s, size_t m, unsigned int step, double spread)
+{
+	const struct past *past = series_past(s);
+	struct forecast f;
+	double x, least = SIDE_MIN * spread;
+
+	forecast_models[m]->predict(series_model(s, m), past, step, &f);
+	x = past_to_log(past, f.q[GRID_MEDIAN]);
+	if (f.q[1] >= f.q[5])
+		return (struct guess){(float)x, (float)spread, (float)spread};
+	return (struct guess){
+		.x = (float)x,
+		.lo = (float)fmax((x - past_to_log(past, f.q[1])) / SIDE_LEVEL, least),
+		.hi = (float)fmax((past_to_log(past, f.q[5]) - x) / SIDE_LEVEL, least),
+	};
+}
+
+/* The grid of median @x with errors of mean size @lo below and @hi above. */
+static void spread_out(double x, double lo, double hi, double *q)
+{
+	for (int i = 0; i < GRID_MEDIAN; i++)
+		q[i] = x + grid_shape[i] * lo;
+	for (int i = GRID_MEDIAN; i < FORECAST_LEVELS; i++)
+		q[i] = x + grid_shape[i] * hi;
+}
+
+static void learn_scale(struct score *score, const struct guess *g, double x, double n)
+{
+	double e = x - g->x, z = fabs(e) / (e < 0 ? g->lo : g->hi);
+
+	z = fmin(z, SCALE_MAX * score->scale + 1);
+	score->scale += (float)((z - score->scale) / fmin(n + SCALE_FIRST, SCALE_STEPS));
+	score->scale = fmaxf(score->scale, 1e-3f);
+}
+
+/* Exponential weights on the loss in units of the mean one, then the fixed share. */
+static void learn_weights(struct bucket *k, const double *losses)
+{
+	double unit = fmax(k->loss, 1e-12), sum = 0, w[SERIES_MODELS];
+
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		w[m] = k->scores[m].weight * exp(-LEARNING * fmin(losses[m] / unit, LOSS_MAX));
+		sum += w[m];
+	}
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		k->scores[m].weight = (float)((1 - SHARE) * w[m] / sum + SHARE / SERIES_MODELS);
+}
+
+static void learn_coverage(struct bucket *k, const double *q, double x)
+{
+	bool in[3] = {x >= q[1] && x <= q[5], x >= q[0] && x <= q[6],
+		      x >= grid_lowest(q) && x <= q[7]};
+	double n = fmin(k->n_scored + 1.0, COVER_STEPS);
+
+	for (int i = 0; i < 3; i++)
+		k->covered[i] += (float)((in[i] - k->covered[i]) / n);
+}
+
+/* Overlapping forecasts of a long horizon err together: each of them teaches less. */
+static double pace(const struct bucket *k)
+{
+	return 1 / sqrt(k->slots);
+}
+
+/* Learns scales and weights from @x, for which @g were the guesses. */
+static void judge_models(struct bucket *k, const struct guess *g, double x)
+{
+	double losses[SERIES_MODELS], n = k->n_scored;
+
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		struct score *score = &k->scores[m];
+		double own[FORECAST_LEVELS];
+
+		spread_out(g[m].x, g[m].lo * score->scale, g[m].hi * score->scale, own);
+		losses[m] = grid_loss(own, x);
+		score->loss += (float)((losses[m] - score->loss) / fmin(n + 1, LOSS_STEPS));
+		learn_scale(score, &g[m], x, n);
+	}
+	learn_weights(k, losses);
+}
+
+static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
+{
+	double q[FORECAST_LEVELS];
+
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		q[i] = w->q[i];
+	if (k->step == 1)
+		past_error(series_past(s), x - q[GRID_MEDIAN]);
+	if (series_past(s)->steps < s->judge_from)
+		return;
+	grid_correct(&k->shift, q);
+	grid_temper(q, highest(s));
+	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
+	learn_coverage(k, q, x);
+	grid_learn(&k->shift, q, x, pace(k));
+	judge_models(k, w->guesses, x);
+	k->n_scored++;
+}
+
+/* The slot of a forecast of bucket @k issued at step @issued. */
+static struct waiting_step *slot_of(const struct series *s, const struct bucket *k, uint64_t issued)
+{
+	return series_slot(s, k->first_slot + (uint32_t)(issued / k->stride % k->slots));
+}
+
+void combine_judge(struct series *s, double value)
+{
+	const struct past *past = series_past(s);
+	double x = past_to_log(past, value);
+
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+		uint64_t issued = past->steps + 1 - k->step;
+		struct waiting_step *w;
+
+		if (past->steps + 1 <= k->step || issued % k->stride != 0)
+			continue;
+		w = slot_of(s, k, issued);
+		if (!isnan(x) && !isnan(w->q[0]))
+			judge(s, k, w, x);
+		w->q[0] = NAN;
+	}
+}
+
+/*
+ * Guesses of all models for @step, and their combination before calibration. All grids have one
+ * shape, so that the mean of their quantiles is the grid of their means.
+ */
+static void combine(const struct series *s, unsigned int step, const struct bucket *from,
+		    const struct bucket *to, double share, struct guess *guesses, double *q)
+{
+	double spread = past_spread(series_past(s), step), x = 0, lo = 0, hi = 0;
+
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		const struct score *a = &from->scores[m], *b = &to->scores[m];
+		double weight = a->weight + share * (b->weight - a->weight);
+		double scale = weight * (a->scale + share * (b->scale - a->scale));
+
+		guesses[m] = ask(s, m, step, spread);
+		x += weight * guesses[m].x;
+		lo += scale * guesses[m].lo;
+		hi += scale * guesses[m].hi;
+	}
+	spread_out(x, lo, hi, q);
+}
+
+void combine_issue(struct series *s)
+{
+	const struct past *past = series_past(s);
+
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+		struct waiting_step *w = slot_of(s, k, past->steps);
+		double q[FORECAST_LEVELS];
+
+		if (past->steps % k->stride != 0)
+			continue;
+		combine(s, k->step, k, k, 0, w->guesses, q);
+		for (int i = 0; i < FORECAST_LEVELS; i++)
+			w->q[i] = (float)q[i];
+	}
+}
+
+size_t series_bucket(const struct series *s, unsigned int step, double *share)
+{
+	size_t b = 0;
+
+	while (b + 1 < s->n_buckets && s->buckets[b].step < step)
+		b++;
+	*share = 1;
+	if (b > 0 && s->buckets[b].step > step)
+		*share = log((double)step / s->buckets[b - 1].step) /
+			 log((double)s->buckets[b].step / s->buckets[b - 1].step);
+	return b;
+}
+
+void combine_predict(const struct series *s, unsigned int step, double *q)
+{
+	double share;
+	const struct bucket *to = &s->buckets[series_bucket(s, step, &share)];
+	const struct bucket *from = to > s->buckets ? to - 1 : to;
+	struct guess guesses[SERIES_MODELS];
+
+	combine(s, step, from, to, share, guesses, q);
+	grid_correct_between(&from->shift, &to->shift, share, q);
+	grid_temper(q, highest(s));
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * forecast.h - forecasts of one series as quantiles: the grid, the table of models, and the
+ * combination of them that a user of this folder talks to. Pure: no clock, no system call, no log.
+ */
+#ifndef FORESHAPE_FORECAST_H
+#define FORESHAPE_FORECAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The grid of levels every forecast carries, ascending. */
+#define FORECAST_LEVELS 8
+extern const double forecast_level[FORECAST_LEVELS]; /* .05 .10 .25 .50 .75 .90 .95 .99 */
+
+/* A forecast of one value: never negative, never above 4 x the largest value seen, never crossing.
+ */
+struct forecast {
+	double mean;
+	double q[FORECAST_LEVELS];
+};
+
+/* Reads @f at @level in (0, 1) by linear interpolation between grid levels, flat beyond the ends.
+ */
+double forecast_at(const struct forecast *f, double level);
+
+/* The recent values of a series, which all its models share; see forecast/past.h. */
+struct past;
+
+/*
+ * One model of the table. State is plain memory of state_size bytes and season_size more for each
+ * step of the longest period looked for: copied and saved as it is, zeroed before init. What a
+ * model says needs no calibration: only its median and, where its levels differ, how .10 and .90
+ * lie about it are used; spread and tails are learned from its errors.
+ */
+struct forecast_model {
+	const char *name;   /* "last", "seasonal-naive", "ets", "profile" */
+	const char *source; /* of the method */
+	size_t state_size, season_size;
+	void (*init)(void *state, const struct past *past);
+	/* One step has passed; @value is what was measured, NAN where it was not; @past has it. */
+	void (*observe)(void *state, const struct past *past, double value);
+	/* The value @step (from 1) steps ahead. */
+	void (*predict)(const void *state, const struct past *past, unsigned int step,
+			struct forecast *ret);
+	/* Tells a model just initialised the periods found, longest first; @level: where to start.
+	 */
+	void (*set_periods)(void *state, const struct past *past, const unsigned int *steps,
+			    size_t n, double level);
+	/* The offset of the log scale goes from @from to @to. NULL: nothing is kept on that scale.
+	 */
+	void (*rescale)(void *state, const struct past *past, double from, double to);
+};
+extern const struct forecast_model *const forecast_models[];
+extern const size_t forecast_n_models;
+
+#define FORECAST_MAX_MODELS  16
+#define FORECAST_MAX_PERIODS 3
+
+/* A series: all models, their weights by recent loss, calibration, a ring of recent values. */
+struct series;
+
+struct series_conf {
+	uint64_t step_ns;
+	unsigned int horizon;    /* the farthest step that will be asked for (and calibrated) */
+	unsigned int max_period; /* longest period looked for, in steps; the ring holds 3 of it */
+};
+
+/*
+ * Returns 0 and *ret (series_free), -EINVAL for a conf out of range (horizon and max_period are
+ * 1..100000), -ENOMEM. Memory: about 15 KiB at a horizon of 60 and a period of 300, and 37 bytes
+ * for each further step of max_period.
+ */
+int series_new(const struct series_conf *conf, struct series **ret);
+void series_free(struct series *s);
+void series_freep(struct series **s);
+
+/*
+ * Takes the value of the next step. NAN, infinite, negative values and those above 1e30 count as
+ * not measured; a gap is @value NAN for each step missed (series_skip for many). O(1); no
+ * allocation.
+ */
+void series_observe(struct series *s, double value);
+void series_skip(struct series *s, uint64_t steps);
+
+/*
+ * A known future event: [start, start + length) in steps from the next one, with a multiplier, or
+ * NAN where its effect is to be learned from past events of the same @id. Kept until it is past.
+ */
+int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, double multiplier);
+
+/* The value @step (1..horizon) steps ahead. Finite in all cases; all zero before the first value.
+ */
+void series_predict(const struct series *s, unsigned int step, struct forecast *ret);
+
+/* The largest value over the next @steps steps (1..horizon): quantiles of the maximum, not of a
+ * step. */
+void series_predict_peak(const struct series *s, unsigned int steps, struct forecast *ret);
+
+uint64_t series_count(const struct series *s); /* values observed, gaps not counted */
+double series_last(const struct series *s);    /* newest value, NAN before the first */
+
+/* What is shown of the combination: weight, mean pinball loss and name of each model; periods
+ * found. */
+struct series_report {
+	size_t n_models;
+	struct {
+		const char *name;
+		double weight, loss;
+	} models[FORECAST_MAX_MODELS];
+	size_t n_periods;
+	unsigned int periods[FORECAST_MAX_PERIODS];
+	double coverage80, coverage90,
+		coverage98; /* measured over recent forecasts; NAN: too few */
+	double loss;        /* mean pinball loss of the combination */
+};
+void series_report(const struct series *s, struct series_report *ret);
+
+/*
+ * The period search is the one thing that is not O(1): the owner takes a job when one is due,
+ * runs it where it likes (any thread; it touches only the job), and gives it back. Given back at
+ * the same step, results are the same bit for bit.
+ */
+struct series_job;
+struct series_job *series_job_take(struct series *s); /* NULL: none due, or no memory */
+void series_job_run(struct series_job *job);
+void series_job_give(struct series *s, struct series_job *job); /* frees @job */
+
+/* State to bytes and back; the bytes carry a version and a checksum. */
+size_t series_save_size(const struct series *s);
+size_t series_save(const struct series *s, void *buf,
+		   size_t size); /* bytes written, 0: too small */
+/* Returns 0, or -EINVAL (damaged, another version or conf): @s is then as it was. */
+int series_load(struct series *s, const void *buf, size_t size);
+
+#endif

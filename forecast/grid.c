@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* grid.c - quantiles on the levels of the grid and their online calibration. */
+#include "forecast/grid.h"
+
+#include <math.h>
+
+#define RATE       0.02 /* step of a correction, once it is known */
+#define RATE_FIRST 2.0  /* over the number of errors seen: the steps before */
+#define SHIFT_MIN  -6.0
+#define SHIFT_MAX  12.0
+#define TEMPER     0.3  /* what is left of a distance beyond the largest value seen */
+#define EQUAL      1e-9 /* nearer values are the same: neither over nor under */
+
+const double forecast_level[FORECAST_LEVELS] = {0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99};
+
+/* Half way between the normal and the double exponential distribution. */
+const double grid_shape[FORECAST_LEVELS] = {-2.18, -1.61, -0.77, 0, 0.77, 1.61, 2.18, 3.41};
+
+double forecast_at(const struct forecast *f, double level)
+{
+	const double *at = forecast_level;
+	int i = 1;
+
+	if (!(level > at[0]))
+		return f->q[0];
+	if (level >= at[FORECAST_LEVELS - 1])
+		return f->q[FORECAST_LEVELS - 1];
+	while (at[i] < level)
+		i++;
+	return f->q[i - 1] + (f->q[i] - f->q[i - 1]) * (level - at[i - 1]) / (at[i] - at[i - 1]);
+}
+
+/* Half the distance from .10 to .90, never nothing. */
+static double half_width(const double *q)
+{
+	return fmax(0.5 * (q[5] - q[1]), EQUAL);
+}
+
+static void order(double *q)
+{
+	for (int i = GRID_MEDIAN + 1; i < FORECAST_LEVELS; i++)
+		q[i] = fmax(q[i], q[i - 1]);
+	for (int i = GRID_MEDIAN; i-- > 0;)
+		q[i] = fmin(q[i], q[i + 1]);
+}
+
+void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b, double share,
+			  double *q)
+{
+	double half = half_width(q);
+
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		q[i] += half * ((1 - share) * a->shift[i] + share * b->shift[i]);
+	order(q);
+}
+
+void grid_correct(const struct grid_shift *c, double *q)
+{
+	grid_correct_between(c, c, 0, q);
+}
+
+void grid_temper(double *q, double highest)
+{
+	double from = fmax(highest, q[GRID_MEDIAN]);
+
+	for (int i = GRID_MEDIAN + 1; i < FORECAST_LEVELS; i++) {
+		if (q[i] > from)
+			q[i] = from + TEMPER * (q[i] - from);
+	}
+}
+
+/*
+ * Each level moves up when too much came above it and down when too much came below: adaptive
+ * conformal inference, Gibbs, Candes (2021), as online quantiles of the scaled error.
+ */
+void grid_learn(struct grid_shift *c, const double *q, double x, double pace)
+{
+	double rate = pace * fmax(RATE, fmin(RATE_FIRST / (c->n + 10), 0.1));
+
+	c->n = fminf(c->n + 1, 1e6f);
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		double below = x < q[i] ? 1 : 0;
+
+		if (fabs(x - q[i]) <= EQUAL)
+			continue;
+		c->shift[i] = (float)fmin(
+			fmax(c->shift[i] + rate * (forecast_level[i] - below), SHIFT_MIN),
+			SHIFT_MAX);
+	}
+}
+
+double grid_loss(const double *q, double x)
+{
+	double sum = 0;
+
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		sum += x < q[i] ? (1 - forecast_level[i]) * (q[i] - x)
+				: forecast_level[i] * (x - q[i]);
+	return sum / FORECAST_LEVELS;
+}
+
+double grid_lowest(const double *q)
+{
+	return q[GRID_MEDIAN] - (q[GRID_MEDIAN] - q[0]) * grid_shape[7] / -grid_shape[0];
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* last.c - the newest value. */
+#include "forecast/models/models.h"
+#include "forecast/past.h"
+
+static void init(void *state, const struct past *past)
+{
+	(void)state, (void)past;
+}
+
+static void observe(void *state, const struct past *past, double value)
+{
+	(void)state, (void)past, (void)value;
+}
+
+static void predict(const void *state, const struct past *past, unsigned int step,
+		    struct forecast *ret)
+{
+	(void)state, (void)step;
+	models_point(past->last, ret);
+}
+
+const struct forecast_model model_last = {
+	.name = "last",
+	.source = "random walk",
+	.init = init,
+	.observe = observe,
+	.predict = predict,
+};

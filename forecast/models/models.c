@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* models.c - the table of models. */
+#include "forecast/models/models.h"
+
+#include "agent/base/util.h"
+
+const struct forecast_model *const forecast_models[] = {
+	&model_last,     &model_seasonal_naive, &model_seasonal_naive_short, &model_ets,
+	&model_ets_slow, &model_profile,        &model_profile_short,
+};
+const size_t forecast_n_models = ARRAY_SIZE(forecast_models);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * profile.c - quantiles of what was seen at the same phase of past cycles, of the longest or of the
+ * shortest period found. A phase is sorted anew when its value and those next to it have come, so
+ * that a forecast is a look-up. The spread of few cycles is shrunk towards that of all phases.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/util.h"
+#include "forecast/models/models.h"
+#include "forecast/past.h"
+
+#define MAX_CYCLES   8
+#define MAX_SIDE     2   /* phases on each side that count as the same */
+#define SIDE_SHARE   100 /* one on each side for so many steps of the period */
+#define MAX_SAMPLES  (MAX_CYCLES * (2 * MAX_SIDE + 1))
+#define PRIOR        6.0  /* samples the spread of all phases is worth */
+#define Q10_OF_MEAN  1.6  /* distance of q10 from the median, in mean absolute errors */
+#define SIDE_MAX     4.0  /* times the common side that a phase's own counts at most */
+#define ERROR_MAX    3.0  /* times the mean error that one error counts at most */
+#define TYPICAL_STEP 1.05 /* by which the running median moves */
+#define RECENT       64   /* values looked at where there is no period */
+
+struct phase {
+	float q50;       /* NAN: nothing seen yet */
+	uint16_t lo, hi; /* to q10 and q90, the upper halves of floats: two digits are enough */
+};
+
+struct profile {
+	uint32_t period; /* 0: none; then phase 0 stands for all */
+	uint32_t side;
+	double error; /* mean error in shares of the median */
+	double n_errors;
+	double typical; /* a running median of all values */
+	struct phase phases[];
+};
+
+static void clear(struct profile *m, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		m->phases[i] = (struct phase){.q50 = NAN};
+}
+
+static void init(void *state, const struct past *past)
+{
+	struct profile *m = state;
+
+	(void)past;
+	m->period = m->side = 0;
+	m->error = m->n_errors = m->typical = 0;
+	clear(m, 1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Insertion sort: samples come nearly in order and are few. */
+static void sort(float *v, size_t n)
+{
+	if (n > MAX_SAMPLES) {
+		qsort(v, n, sizeof(*v), by_value);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		float x = v[i];
+		size_t j = i;
+
+		for (; j > 0 && v[j - 1] > x; j--)
+			v[j] = v[j - 1];
+		v[j] = x;
+	}
+}
+
+static double quantile(const float *v, size_t n, double level)
+{
+	double at = level * (double)(n - 1);
+	size_t i = (size_t)at;
+
+	if (i + 1 >= n)
+		return v[n - 1];
+	return v[i] + (at - (double)i) * (v[i + 1] - v[i]);
+}
+
+static uint16_t to_half(double v)
+{
+	float x = (float)fmax(v, 0);
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return (uint16_t)(bits >> 16);
+}
+
+static double from_half(uint16_t half)
+{
+	uint32_t bits = (uint32_t)half << 16;
+	float x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+/* One side of a phase: its own, as far as there are samples, else the common one. */
+static double side_of(double own, double common, size_t n)
+{
+	double weight = (double)n / ((double)n + PRIOR);
+
+	/* One wild cycle must not open the phase for all to come. */
+	return weight * fmin(own, SIDE_MAX * common) + (1 - weight) * common;
+}
+
+/* Makes a phase of @n samples. */
+static void fill(const struct profile *m, const struct past *past, struct phase *ret, float *v,
+		 size_t n)
+{
+	double common, q50;
+
+	if (n == 0)
+		return;
+	sort(v, n);
+	/* Of two values that differ much one may be a burst: the nearer to what is usual counts. */
+	q50 = n == 2 ? fmin(fmax(m->typical, v[0]), v[1]) : quantile(v, n, 0.5);
+	common = Q10_OF_MEAN * m->error * (q50 + past->offset);
+	ret->q50 = (float)q50;
+	ret->lo = to_half(side_of(q50 - quantile(v, n, 0.1), common, n));
+	ret->hi = to_half(side_of(quantile(v, n, 0.9) - q50, common, n));
+}
+
+/* Sorts the phase whose window has its newest value at lag 0. */
+static void refresh(struct profile *m, const struct past *past)
+{
+	uint64_t centre = (past->steps - 1 + m->period - m->side % m->period) % m->period;
+	float v[MAX_SAMPLES];
+	size_t n = 0;
+
+	for (uint64_t cycle = 0; cycle < MAX_CYCLES; cycle++) {
+		for (uint64_t i = 0; i <= 2 * m->side; i++) {
+			double x = past_at(past, cycle * m->period + i);
+
+			if (!isnan(x))
+				v[n++] = (float)x;
+		}
+	}
+	fill(m, past, &m->phases[centre], v, n);
+}
+
+static void refresh_recent(struct profile *m, const struct past *past)
+{
+	float v[RECENT];
+	size_t n = 0;
+
+	if (past->steps % (RECENT / 8) != 0 && past->count > RECENT / 8)
+		return;
+	for (uint64_t i = 0; i < RECENT; i++) {
+		double x = past_at(past, i);
+
+		if (!isnan(x))
+			v[n++] = (float)x;
+	}
+	fill(m, past, &m->phases[0], v, n);
+}
+
+static const struct phase *phase_at(const struct profile *m, uint64_t step)
+{
+	return &m->phases[m->period > 0 ? step % m->period : 0];
+}
+
+static void observe(void *state, const struct past *past, double value)
+{
+	struct profile *m = state;
+	const struct phase *p = phase_at(m, past->steps - 1);
+
+	if (!isnan(value))
+		m->typical = m->typical > 0 ? m->typical * (value > m->typical ? TYPICAL_STEP
+									       : 1 / TYPICAL_STEP)
+					    : value;
+	if (!isnan(value) && !isnan(p->q50)) {
+		double error = fabs(value - p->q50) / (p->q50 + past->offset);
+
+		m->n_errors = fmin(m->n_errors + 1, 200);
+		if (m->n_errors > 10)
+			error = fmin(error, ERROR_MAX * m->error + 1e-4);
+		m->error += (fmin(error, 5) - m->error) / m->n_errors;
+	}
+	if (m->period > 0)
+		refresh(m, past);
+	else
+		refresh_recent(m, past);
+}
+
+static void predict(const void *state, const struct past *past, unsigned int step,
+		    struct forecast *ret)
+{
+	const struct profile *m = state;
+	const struct phase *p = phase_at(m, past->steps - 1 + step);
+
+	models_point(isnan(p->q50) ? past->last : p->q50, ret);
+	if (isnan(p->q50))
+		return;
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		if (forecast_level[i] < 0.5)
+			ret->q[i] = fmax(p->q50 - from_half(p->lo), 0);
+		else if (forecast_level[i] > 0.5)
+			ret->q[i] = p->q50 + from_half(p->hi);
+	}
+}
+
+static void set_period(struct profile *m, unsigned int period)
+{
+	m->period = period;
+	m->side = MIN(period / SIDE_SHARE, MAX_SIDE);
+	clear(m, MAX(period, 1));
+}
+
+static void set_longest(void *state, const struct past *past, const unsigned int *steps, size_t n,
+			double level)
+{
+	(void)past, (void)level;
+	set_period(state, n > 0 ? steps[0] : 0);
+}
+
+/* The shortest of several; it has half the room of the longest. */
+static void set_shortest(void *state, const struct past *past, const unsigned int *steps, size_t n,
+			 double level)
+{
+	(void)level;
+	set_period(state, n > 1 && steps[n - 1] <= past->max_period / 2 ? steps[n - 1] : 0);
+}
+
+const struct forecast_model model_profile = {
+	.name = "profile",
+	.source = "empirical quantiles of the phase, longest period",
+	.state_size = sizeof(struct profile) + sizeof(struct phase),
+	.season_size = sizeof(struct phase),
+	.init = init,
+	.observe = observe,
+	.predict = predict,
+	.set_periods = set_longest,
+};
+
+const struct forecast_model model_profile_short = {
+	.name = "profile-short",
+	.source = "empirical quantiles of the phase, shortest period",
+	.state_size = sizeof(struct profile) + sizeof(struct phase),
+	.season_size = sizeof(struct phase) / 2,
+	.init = init,
+	.observe = observe,
+	.predict = predict,
+	.set_periods = set_shortest,
+};

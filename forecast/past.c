@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* past.c - the recent values of a series and the scale its models work on. */
+#include "forecast/past.h"
+
+#include "agent/base/util.h"
+
+#define MIN_RING     64
+#define CYCLES       3      /* of the longest period that the ring holds */
+#define MEAN_STEPS   1000.0 /* memory of the mean */
+#define OFFSET_SHARE 0.1    /* of the mean: below it the scale turns from ratios to differences */
+#define OFFSET_MIN   1e-9
+#define FAST_STEPS   12.0
+#define SLOW_STEPS   400.0
+#define REGIME_STEPS 30.0 /* how far ahead the present unrest says something */
+#define REGIME_POWER 0.6
+#define ERROR_FLOOR  1e-4 /* on the log scale: a hundredth of a per cent */
+
+size_t past_size(unsigned int max_period)
+{
+	return sizeof(struct past) + sizeof(float) * MAX(CYCLES * (size_t)max_period, MIN_RING);
+}
+
+void past_init(struct past *p, unsigned int max_period)
+{
+	p->size = (uint32_t)MAX(CYCLES * (size_t)max_period, MIN_RING);
+	p->max_period = max_period;
+	p->steps = p->count = 0;
+	p->last = p->max = p->mean = 0;
+	p->offset = OFFSET_MIN;
+	p->error_fast = p->error_slow = 0;
+}
+
+void past_push(struct past *p, double value)
+{
+	p->ring[p->steps++ % p->size] = (float)value;
+	if (isnan(value))
+		return;
+	p->count++;
+	p->last = value;
+	p->max = fmax(p->max, value);
+	p->mean += (value - p->mean) / fmin((double)p->count, MEAN_STEPS);
+}
+
+double past_wanted_offset(const struct past *p)
+{
+	return fmax(OFFSET_SHARE * p->mean, OFFSET_MIN);
+}
+
+void past_error(struct past *p, double error)
+{
+	double size = fmin(fabs(error), 5), n = (double)p->count;
+
+	p->error_slow += (size - p->error_slow) / fmin(n, SLOW_STEPS);
+	/* One wild value must not widen everything that follows. */
+	size = fmin(size, 6 * fmax(p->error_slow, ERROR_FLOOR));
+	p->error_fast += (size - p->error_fast) / fmin(n, FAST_STEPS);
+}
+
+double past_spread(const struct past *p, unsigned int step)
+{
+	double slow = fmax(p->error_slow, ERROR_FLOOR), fast = fmax(p->error_fast, ERROR_FLOOR);
+	double power = REGIME_POWER / (1 + (double)step / REGIME_STEPS);
+
+	return slow * exp(power * log(fmax(fast / slow, 0.2)));
+}

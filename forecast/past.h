@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* past.h - the recent values of a series and the scale its models work on. */
+#ifndef FORESHAPE_PAST_H
+#define FORESHAPE_PAST_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAST_SANE_MAX 1e30 /* larger values count as not measured */
+
+/* Plain memory: the ring follows the struct. */
+struct past {
+	uint64_t steps;      /* that have passed, gaps included */
+	uint64_t count;      /* values measured */
+	uint32_t size;       /* of the ring */
+	uint32_t max_period; /* the longest period that fits it three times */
+	double last, max;    /* newest and largest value measured; 0 before the first */
+	double mean;         /* slow, of the values */
+	double offset;       /* of the log scale: x = log(value + offset) */
+	double error_fast,
+		error_slow; /* mean size of one-step errors on that scale, short and long memory */
+	float ring[];
+};
+
+size_t past_size(unsigned int max_period);
+void past_init(struct past *p, unsigned int max_period);
+
+/* Appends a step; @value is finite and not negative, or NAN. */
+void past_push(struct past *p, double value);
+
+/* What the offset should be by now: a share of the mean. */
+double past_wanted_offset(const struct past *p);
+
+/* Learns the size of one-step errors from @error on the log scale. */
+void past_error(struct past *p, double error);
+
+/* How far the value @step ahead may lie from a forecast of it, before a model's own factor. */
+double past_spread(const struct past *p, unsigned int step);
+
+/* The value @lag steps before the newest: NAN where not measured or out of reach. */
+static inline double past_at(const struct past *p, uint64_t lag)
+{
+	if (lag >= p->size || lag >= p->steps)
+		return NAN;
+	return p->ring[(p->steps - 1 - lag) % p->size];
+}
+
+static inline double past_to_log(const struct past *p, double value)
+{
+	return log(value + p->offset);
+}
+
+static inline double past_from_log(const struct past *p, double x)
+{
+	return fmax(exp(fmin(x, 100)) - p->offset, 0);
+}
+
+/* @x on the scale of offset @from, on the scale of offset @to. */
+static inline double past_shift_log(double x, double from, double to)
+{
+	return log(fmax(exp(fmin(x, 100)) - from, 0) + to);
+}
+
+#endif

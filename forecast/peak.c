@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * peak.c - quantiles of the maximum over the next steps: the highest step forecast, corrected by
+ * what the maxima turned out to be, which covers that many uncertain steps top one.
+ */
+#include <math.h>
+
+#include "agent/base/util.h"
+#include "forecast/models/models.h"
+#include "forecast/series_state.h"
+
+#define MAX_SCANNED    96 /* steps looked at for the top of the season */
+#define MAX_CANDIDATES 6
+#define MIN_PACE       4 /* steps from peak to peak at least: they cost most of an update */
+#define SHAPE_MODEL    5 /* row of the table that knows the shape of a cycle at a look */
+
+_Static_assert(SERIES_PEAKS == 2, "a peak is issued at every half of its horizon");
+
+static void add_candidate(unsigned int *steps, size_t *n, unsigned int step)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (steps[i] == step)
+			return;
+	}
+	steps[(*n)++] = step;
+}
+
+/* The step within @horizon at which past cycles were highest. */
+static unsigned int top_of_season(const struct series *s, unsigned int horizon)
+{
+	const struct forecast_model *model = forecast_models[SHAPE_MODEL];
+	unsigned int pace = horizon / MAX_SCANNED + 1, top = 1;
+	double highest = -1;
+
+	for (unsigned int step = 1; step <= horizon; step += pace) {
+		struct forecast f;
+
+		model->predict(series_model(s, SHAPE_MODEL), series_past(s), step, &f);
+		if (f.q[GRID_MEDIAN] > highest) {
+			highest = f.q[GRID_MEDIAN];
+			top = step;
+		}
+	}
+	return top;
+}
+
+/* Steps to ask for: both ends, and where a season may have its top. */
+static size_t candidates(const struct series *s, unsigned int horizon, unsigned int *steps)
+{
+	size_t n = 0;
+
+	add_candidate(steps, &n, horizon);
+	add_candidate(steps, &n, 1);
+	if (horizon > 2)
+		add_candidate(steps, &n, (horizon + 1) / 2);
+	if (s->n_periods > 0)
+		add_candidate(steps, &n, top_of_season(s, horizon));
+	return n;
+}
+
+/* Before calibration. */
+static void highest_step(const struct series *s, unsigned int horizon, double *q)
+{
+	unsigned int steps[MAX_CANDIDATES];
+	size_t n = candidates(s, horizon, steps);
+
+	for (size_t i = 0; i < n; i++) {
+		double one[FORECAST_LEVELS];
+
+		combine_predict(s, steps[i], one);
+		for (int j = 0; j < FORECAST_LEVELS; j++)
+			q[j] = i == 0 ? one[j] : fmax(q[j], one[j]);
+	}
+}
+
+static void judge(struct series *s, struct bucket *k, struct waiting_peak *p)
+{
+	double q[FORECAST_LEVELS];
+
+	p->end = 0;
+	if (isnan(p->max) || series_past(s)->steps < s->judge_from + k->step)
+		return;
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		q[i] = p->q[i];
+	grid_correct(&k->peak_shift, q);
+	grid_learn(&k->peak_shift, q, past_to_log(series_past(s), p->max), 1);
+}
+
+void peak_judge(struct series *s, double value)
+{
+	uint64_t step = series_past(s)->steps;
+
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+
+		for (int i = 0; i < SERIES_PEAKS; i++) {
+			struct waiting_peak *p = &k->peaks[i];
+
+			if (p->end == 0)
+				continue;
+			p->max = fmax(p->max, value); /* the other one where one is NAN */
+			if (step + 1 >= p->end)
+				judge(s, k, p);
+		}
+	}
+}
+
+void peak_issue(struct series *s)
+{
+	uint64_t step = series_past(s)->steps;
+
+	for (uint32_t b = 1; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+		uint32_t half = MAX((k->step + 1) / 2, MIN_PACE);
+		struct waiting_peak *p = &k->peaks[step / half % SERIES_PEAKS];
+		double q[FORECAST_LEVELS];
+
+		if (step % half != 0)
+			continue;
+		highest_step(s, k->step, q);
+		p->end = step + k->step;
+		p->max = NAN;
+		for (int i = 0; i < FORECAST_LEVELS; i++)
+			p->q[i] = (float)q[i];
+	}
+}
+
+void peak_predict(const struct series *s, unsigned int steps, double *q)
+{
+	double share;
+	size_t b = series_bucket(s, steps, &share);
+
+	highest_step(s, steps, q);
+	grid_correct_between(&s->buckets[b > 0 ? b - 1 : 0].peak_shift, &s->buckets[b].peak_shift,
+			     share, q);
+}

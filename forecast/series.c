@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* series.c - one series: takes values, answers with quantiles; models and weights in one flat
+ * block. */
+#include "forecast/forecast.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/base/util.h"
+#include "forecast/blob.h"
+#include "forecast/series_state.h"
+
+#define KIND         UINT64_C(0x32737265736673) /* the layout and its version */
+#define HORIZON_MAX  100000
+#define PERIOD_MAX   100000
+#define BOUND        4.0 /* times the largest value seen: no forecast is above */
+#define FIRST_SEARCH 24
+#define MIN_SCORED   20 /* forecasts of a horizon that came true or not, before it is reported */
+
+static uint32_t aligned(size_t at)
+{
+	return (uint32_t)((at + 7) & ~(size_t)7);
+}
+
+static uint32_t count_buckets(uint32_t horizon)
+{
+	uint32_t n = 1;
+
+	for (uint32_t step = 1; step < horizon; step = MIN(2 * step, horizon))
+		n++;
+	return n;
+}
+
+static uint32_t stride_of(uint32_t step)
+{
+	return (step + SERIES_SLOTS - 1) / SERIES_SLOTS;
+}
+
+/* How many forecasts wait at most, of all horizons. */
+static uint32_t count_slots(uint32_t horizon)
+{
+	uint32_t n = 1;
+
+	for (uint32_t step = 1; step < horizon;) {
+		step = MIN(2 * step, horizon);
+		n += (step + stride_of(step) - 1) / stride_of(step);
+	}
+	return n;
+}
+
+static void lay_buckets(struct series *s)
+{
+	uint32_t slots = 0, step = 1;
+
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+
+		k->step = step;
+		k->stride = stride_of(step);
+		k->slots = (step + k->stride - 1) / k->stride;
+		k->first_slot = slots;
+		slots += k->slots;
+		step = MIN(2 * step, s->conf.horizon);
+	}
+}
+
+/* Fills in where everything lies. @s is the head alone so far. */
+static void lay_out(struct series *s)
+{
+	uint32_t at;
+
+	s->n_buckets = count_buckets(s->conf.horizon);
+	at = aligned(sizeof(*s) + s->n_buckets * sizeof(struct bucket));
+	s->slots_at = at;
+	at = aligned(at + count_slots(s->conf.horizon) * sizeof(struct waiting_step));
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		s->models_at[m] = at;
+		at = aligned(at + forecast_models[m]->state_size +
+			     forecast_models[m]->season_size * s->conf.max_period);
+	}
+	s->past_at = at;
+	s->size_bytes = aligned(at + past_size(s->conf.max_period));
+}
+
+void series_restart(struct series *s, const unsigned int *periods, size_t n, double level,
+		    uint64_t step)
+{
+	struct past *past = series_past(s);
+
+	for (size_t i = 0; i < FORECAST_MAX_PERIODS; i++)
+		s->periods[i] = i < n ? periods[i] : 0;
+	s->n_periods = (uint32_t)n;
+	s->judge_from = n > 0 ? step + periods[n - 1] : 0;
+	past_init(past, s->conf.max_period);
+	past->steps = step;
+	for (uint32_t i = 0; i < past->size; i++)
+		past->ring[i] = NAN;
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		const struct forecast_model *model = forecast_models[m];
+
+		memset(series_model(s, m), 0,
+		       model->state_size + model->season_size * s->conf.max_period);
+		model->init(series_model(s, m), past);
+		if (model->set_periods)
+			model->set_periods(series_model(s, m), past, s->periods, n, level);
+	}
+	for (uint32_t b = 0; b < s->n_buckets; b++)
+		memset(s->buckets[b].peaks, 0, sizeof(s->buckets[b].peaks));
+	combine_init(s);
+}
+
+int series_new(const struct series_conf *conf, struct series **ret)
+{
+	_cleanup_(series_freep) struct series *s = NULL;
+	struct series head = {.conf = *conf};
+
+	if (!conf->step_ns || conf->horizon < 1 || conf->horizon > HORIZON_MAX ||
+	    conf->max_period < 1 || conf->max_period > PERIOD_MAX)
+		return -EINVAL;
+	if (forecast_n_models != SERIES_MODELS)
+		return -EINVAL;
+	lay_out(&head);
+	s = calloc(1, head.size_bytes);
+	if (!s)
+		return -ENOMEM;
+	memcpy(s, &head, sizeof(head));
+	lay_buckets(s);
+	s->outer.newest = NAN;
+	s->outer.next_search = FIRST_SEARCH;
+	series_restart(s, NULL, 0, 0, 0);
+	*ret = take_ptr(s);
+	return 0;
+}
+
+void series_free(struct series *s)
+{
+	free(s);
+}
+
+void series_freep(struct series **s)
+{
+	series_free(*s);
+}
+
+static void shift_slot(struct waiting_step *w, double from, double to)
+{
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		w->q[i] = (float)past_shift_log(w->q[i], from, to);
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		w->guesses[m].x = (float)past_shift_log(w->guesses[m].x, from, to);
+}
+
+/* The log scale follows the mean in steps, so that its models seldom have to. */
+static void rescale(struct series *s)
+{
+	struct past *past = series_past(s);
+	double from = past->offset, to = past_wanted_offset(past);
+
+	if (fabs(log(to / from)) < log(1.5))
+		return;
+	past->offset = to;
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		if (forecast_models[m]->rescale)
+			forecast_models[m]->rescale(series_model(s, m), past, from, to);
+	}
+	for (uint32_t b = 0; b < s->n_buckets; b++) {
+		struct bucket *k = &s->buckets[b];
+
+		for (uint32_t i = 0; i < k->slots; i++)
+			shift_slot(series_slot(s, k->first_slot + i), from, to);
+		for (int i = 0; i < SERIES_PEAKS * FORECAST_LEVELS; i++) {
+			float *q = &k->peaks[i / FORECAST_LEVELS].q[i % FORECAST_LEVELS];
+
+			*q = (float)past_shift_log(*q, from, to);
+		}
+	}
+}
+
+void series_learn(struct series *s, double value)
+{
+	struct past *past = series_past(s);
+
+	combine_judge(s, value);
+	peak_judge(s, value);
+	past_push(past, value);
+	if (past->count == 0)
+		return;
+	rescale(s);
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		forecast_models[m]->observe(series_model(s, m), past, value);
+	combine_issue(s);
+	peak_issue(s);
+}
+
+void series_observe(struct series *s, double value)
+{
+	const struct past *past = series_past(s);
+	double normal = NAN;
+
+	if (!(value >= 0 && value <= PAST_SANE_MAX))
+		value = NAN;
+	if (!isnan(value)) {
+		s->outer.newest = value;
+		s->outer.max = fmax(s->outer.max, value);
+		s->outer.count++;
+	}
+	if (past->count > 0 && events_running(&s->outer.events, (int64_t)past->steps)) {
+		double q[FORECAST_LEVELS];
+
+		combine_predict(s, 1, q);
+		normal = past_from_log(past, q[GRID_MEDIAN]);
+	}
+	value = events_observe(&s->outer.events, (int64_t)past->steps, value, normal, past->offset);
+	series_learn(s, value <= PAST_SANE_MAX ? value : NAN);
+}
+
+void series_skip(struct series *s, uint64_t steps)
+{
+	struct past *past = series_past(s);
+	uint64_t most = (uint64_t)past->size + s->conf.horizon + 1;
+
+	/* Beyond the reach of everything that waits or is remembered, steps only count. */
+	if (steps > most) {
+		past->steps += steps - most;
+		steps = most;
+	}
+	for (; steps > 0; steps--)
+		series_observe(s, NAN);
+}
+
+int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, double multiplier)
+{
+	int64_t now = (int64_t)series_past(s)->steps, from, to;
+
+	if (__builtin_add_overflow(now, start, &from) || length > INT64_MAX ||
+	    __builtin_add_overflow(from, (int64_t)length, &to))
+		return -EINVAL;
+	return to <= now ? 0 : events_add(&s->outer.events, id, from, to, multiplier);
+}
+
+/* Quantiles @q on the log scale as values, events by factor @multiplier, within the bounds. */
+static void finish(const struct series *s, const double *q, double multiplier, struct forecast *ret)
+{
+	double most = BOUND * s->outer.max;
+
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		ret->q[i] = fmin(multiplier * past_from_log(series_past(s), q[i]), most);
+	/* Each level stands for the probability half way to its neighbours. */
+	ret->mean = 0.075 * ret->q[0] + 0.1 * ret->q[1] + 0.2 * ret->q[2] + 0.25 * ret->q[3] +
+		    0.2 * ret->q[4] + 0.1 * ret->q[5] + 0.045 * ret->q[6] + 0.03 * ret->q[7];
+	ret->mean = fmin(ret->mean, most);
+}
+
+static unsigned int within_horizon(const struct series *s, unsigned int step)
+{
+	return MIN(MAX(step, 1), s->conf.horizon);
+}
+
+void series_predict(const struct series *s, unsigned int step, struct forecast *ret)
+{
+	const struct past *past = series_past(s);
+	double q[FORECAST_LEVELS];
+
+	*ret = (struct forecast){};
+	if (past->count == 0)
+		return;
+	step = within_horizon(s, step);
+	combine_predict(s, step, q);
+	finish(s, q, events_multiplier(&s->outer.events, (int64_t)(past->steps - 1 + step)), ret);
+}
+
+void series_predict_peak(const struct series *s, unsigned int steps, struct forecast *ret)
+{
+	const struct past *past = series_past(s);
+	int64_t now = (int64_t)past->steps, at;
+	double q[FORECAST_LEVELS];
+
+	*ret = (struct forecast){};
+	if (past->count == 0)
+		return;
+	steps = within_horizon(s, steps);
+	peak_predict(s, steps, q);
+	at = events_next(&s->outer.events, now, now + steps);
+	finish(s, q, 1, ret);
+	if (at >= 0) {
+		double most = fmax(events_multiplier(&s->outer.events, at),
+				   events_multiplier(&s->outer.events, now + steps - 1));
+
+		finish(s, q, most, ret);
+	}
+}
+
+uint64_t series_count(const struct series *s)
+{
+	return s->outer.count;
+}
+
+double series_last(const struct series *s)
+{
+	return s->outer.newest;
+}
+
+/* Adds what bucket @k says to the means over @n buckets in @ret. */
+static void report_bucket(const struct bucket *k, double n, struct series_report *ret)
+{
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		ret->models[m].weight += k->scores[m].weight / n;
+		ret->models[m].loss += k->scores[m].loss / n;
+	}
+	ret->loss += k->loss / n;
+	if (k->n_scored < MIN_SCORED)
+		return;
+	ret->coverage80 += k->covered[0] / n;
+	ret->coverage90 += k->covered[1] / n;
+	ret->coverage98 += k->covered[2] / n;
+}
+
+void series_report(const struct series *s, struct series_report *ret)
+{
+	uint32_t n = 1;
+
+	*ret = (struct series_report){.n_models = SERIES_MODELS, .n_periods = s->n_periods};
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		ret->models[m].name = forecast_models[m]->name;
+	for (size_t i = 0; i < s->n_periods; i++)
+		ret->periods[i] = s->periods[i];
+	while (n < s->n_buckets && s->buckets[n].n_scored >= MIN_SCORED)
+		n++;
+	for (uint32_t b = 0; b < n; b++)
+		report_bucket(&s->buckets[b], n, ret);
+	if (s->buckets[0].n_scored < MIN_SCORED)
+		ret->coverage80 = ret->coverage90 = ret->coverage98 = NAN;
+}
+
+size_t series_save_size(const struct series *s)
+{
+	return blob_size(s->size_bytes);
+}
+
+size_t series_save(const struct series *s, void *buf, size_t size)
+{
+	return blob_save(KIND, s, s->size_bytes, buf, size);
+}
+
+int series_load(struct series *s, const void *buf, size_t size)
+{
+	const void *state = blob_check(KIND, s->size_bytes, buf, size);
+	struct series_conf conf;
+
+	if (!state)
+		return -EINVAL;
+	memcpy(&conf, (const char *)state + offsetof(struct series, conf), sizeof(conf));
+	if (conf.step_ns != s->conf.step_ns || conf.horizon != s->conf.horizon ||
+	    conf.max_period != s->conf.max_period)
+		return -EINVAL;
+	memcpy(s, state, s->size_bytes);
+	s->outer.searching = 0;
+	return 0;
+}

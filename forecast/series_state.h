@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* series_state.h - what a series is made of: one flat block; for the files of forecast/ alone. */
+#ifndef FORESHAPE_SERIES_STATE_H
+#define FORESHAPE_SERIES_STATE_H
+
+#include "forecast/events.h"
+#include "forecast/forecast.h"
+#include "forecast/grid.h"
+#include "forecast/past.h"
+
+#define SERIES_MODELS 7 /* of the table */
+#define SERIES_BUCKETS                                                                             \
+	20             /* horizons 1, 2, 4 ... and the last: weights and calibration for each      \
+			*/
+#define SERIES_SLOTS 8 /* forecasts of one bucket that wait for their value */
+#define SERIES_PEAKS 2 /* forecasts of a maximum that wait, a bucket */
+
+/* What a model says of one step, on the log scale. */
+struct guess {
+	float x;      /* median */
+	float lo, hi; /* how far below and above it values may lie, before the model's factor */
+};
+
+/* A forecast of one step that waits for its value. */
+struct waiting_step {
+	float q[FORECAST_LEVELS]; /* of the combination, before calibration; q[0] NAN: none */
+	struct guess guesses[SERIES_MODELS];
+};
+
+/* How a model did at one horizon. */
+struct score {
+	float weight;
+	float scale; /* mean size of its errors in units of lo and hi */
+	float loss;  /* mean pinball loss on the log scale */
+};
+
+/* A forecast of a maximum that waits for its end. */
+struct waiting_peak {
+	uint64_t end; /* step after the last; 0: none */
+	double max;   /* so far; NAN: nothing measured */
+	float q[FORECAST_LEVELS];
+};
+
+struct bucket {
+	uint32_t step, stride, slots; /* horizon; issued every so many steps; waiting at most */
+	uint32_t first_slot;
+	uint32_t n_scored;
+	float loss;       /* of the combination */
+	float covered[3]; /* share in the intervals of 80, 90, 98 % */
+	struct score scores[SERIES_MODELS];
+	struct grid_shift shift, peak_shift;
+	struct waiting_peak peaks[SERIES_PEAKS];
+};
+
+struct series {
+	struct series_conf conf;
+	uint64_t size_bytes; /* of the block */
+	/* What stays when the rest is learned anew. */
+	struct series_outer {
+		double newest, max; /* as measured, events included */
+		uint64_t count;
+		uint64_t next_search; /* step at which periods are looked for again */
+		uint64_t searching;   /* a job is out */
+		struct events events;
+	} outer;
+	/* All below knows the values without the effect of events. */
+	uint64_t judge_from; /* step; in the first cycle of a period its models have nothing to show
+			      */
+	uint32_t n_periods, periods[FORECAST_MAX_PERIODS];
+	uint32_t n_buckets;
+	uint32_t past_at, slots_at, models_at[SERIES_MODELS]; /* offsets from the block's start */
+	struct bucket buckets[]; /* horizons 1, 2, 4 ... and the last */
+};
+
+static inline struct past *series_past(const struct series *s)
+{
+	return (struct past *)((char *)s + s->past_at);
+}
+
+static inline void *series_model(const struct series *s, size_t model)
+{
+	return (char *)s + s->models_at[model];
+}
+
+/* Slot @slot, counted over all buckets. */
+static inline struct waiting_step *series_slot(const struct series *s, uint32_t slot)
+{
+	return (struct waiting_step *)((char *)s + s->slots_at) + slot;
+}
+
+/* Takes a value (NAN: none) that no event touches. */
+void series_learn(struct series *s, double value);
+
+/* Starts over with @n periods, the level at @level (log scale), at step @step. */
+void series_restart(struct series *s, const unsigned int *periods, size_t n, double level,
+		    uint64_t step);
+
+/* combine.c: judge what waits for @value, before it enters the past; issue what is due, after. */
+void combine_init(struct series *s);
+void combine_judge(struct series *s, double value);
+void combine_issue(struct series *s);
+/* Quantiles of step @step on the log scale, calibrated. */
+void combine_predict(const struct series *s, unsigned int step, double *q);
+
+/* peak.c: the same for the maximum of the next steps. */
+void peak_judge(struct series *s, double value);
+void peak_issue(struct series *s);
+void peak_predict(const struct series *s, unsigned int steps, double *q);
+
+/* The bucket at or after @step, and how far @step lies from the one before towards it. */
+size_t series_bucket(const struct series *s, unsigned int step, double *share);
+
+#endif

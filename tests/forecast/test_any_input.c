@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_any_input.c - whatever comes in, forecasts are finite, in order and in bounds. */
+#include <stdlib.h>
+
+#include "tests/check.h"
+#include "tests/forecast/inputs.h"
+
+#define STEPS 700
+
+typedef double input_fn(int t, uint64_t *seed);
+
+static double zeros(int t, uint64_t *seed)
+{
+	(void)t, (void)seed;
+	return 0;
+}
+
+static double constant(int t, uint64_t *seed)
+{
+	(void)t, (void)seed;
+	return 42;
+}
+
+static double alternating(int t, uint64_t *seed)
+{
+	(void)seed;
+	return t % 2 ? 1e6 : 0;
+}
+
+static double exponential(int t, uint64_t *seed)
+{
+	(void)seed;
+	return exp(t / 12.0);
+}
+
+static double decaying(int t, uint64_t *seed)
+{
+	(void)seed;
+	return exp(30 - t / 9.0);
+}
+
+static double huge(int t, uint64_t *seed)
+{
+	(void)t;
+	return 1e15 * input_random(seed);
+}
+
+static double tiny(int t, uint64_t *seed)
+{
+	(void)t;
+	return 1e-300 * input_random(seed);
+}
+
+static double not_numbers(int t, uint64_t *seed)
+{
+	(void)seed;
+	return t % 4 == 0 ? NAN : t % 4 == 1 ? INFINITY : t % 4 == 2 ? -INFINITY : -3;
+}
+
+static double lone_values(int t, uint64_t *seed)
+{
+	(void)seed;
+	return t % 97 == 50 ? t : NAN;
+}
+
+static double jumping(int t, uint64_t *seed)
+{
+	(void)t;
+	return pow(10, 30 * input_random(seed) - 15);
+}
+
+static double anything(int t, uint64_t *seed)
+{
+	static const double odd[] = {0, -0.0, 1, 1e15, 1e30, 1e31, 1e300, 5e-324, -1, 1e-9};
+	double at = input_random(seed);
+
+	if (at < 0.1)
+		return NAN;
+	if (at < 0.5)
+		return odd[(size_t)(input_random(seed) * 10)];
+	return t % 13 * 100 * input_random(seed);
+}
+
+static double sawtooth_with_resets(int t, uint64_t *seed)
+{
+	(void)seed;
+	return t % 131 == 0 ? 0 : (double)(t % 131) * 1e4;
+}
+
+static void check(const struct forecast *f, double most)
+{
+	assert_true(isfinite(f->mean) && f->mean >= 0 && f->mean <= 4 * most);
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		assert_true(isfinite(f->q[i]) && f->q[i] >= 0 && f->q[i] <= 4 * most);
+		assert_true(i == 0 || f->q[i] >= f->q[i - 1]);
+	}
+}
+
+static void run(input_fn *input, uint64_t seed, unsigned int horizon, unsigned int max_period)
+{
+	static const unsigned int steps[] = {1, 2, 3, 7, 20, 59, 200, 1000000};
+	struct series *s = input_series(horizon, max_period);
+	double most = 0;
+
+	for (int t = 0; t < STEPS; t++) {
+		double v = input(t, &seed);
+		struct forecast f;
+
+		if (v >= 0 && v <= 1e30)
+			most = fmax(most, v);
+		if (input_random(&seed) < 0.003)
+			series_skip(s, (uint64_t)pow(10, 7 * input_random(&seed)));
+		if (input_random(&seed) < 0.01)
+			(void)series_event(s, (uint32_t)(3 * input_random(&seed)),
+					   (int64_t)(40 * input_random(&seed)) - 10,
+					   (uint64_t)(30 * input_random(&seed)),
+					   input_random(&seed) < 0.5 ? NAN
+								     : 1000 * input_random(&seed));
+		input_feed(s, v);
+		for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+			series_predict(s, steps[i], &f);
+			check(&f, most);
+		}
+		series_predict_peak(s, steps[t % 8], &f);
+		check(&f, most);
+	}
+	series_free(s);
+}
+
+static void forecasts_of_any_input_are_finite_and_ordered(void **state)
+{
+	static input_fn *const inputs[] = {
+		zeros, constant,    alternating, exponential, decaying, huge,
+		tiny,  not_numbers, lone_values, jumping,     anything, sawtooth_with_resets,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(*inputs); i++) {
+		run(inputs[i], i, 60, 100);
+		run(inputs[i], i + 100, 1, 1);
+	}
+	for (uint64_t seed = 0; seed < 12; seed++)
+		run(anything, seed, 1 + (unsigned int)seed * 7, 1 + (unsigned int)seed * 13);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forecasts_of_any_input_are_finite_and_ordered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_series.c - a forecast sees recurring peaks, follows shifts, learns events, and is kept. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/check.h"
+#include "tests/forecast/inputs.h"
+
+/* A day of 20 steps with a peak of 4, five times the rest. */
+static double day_of_20(int t, uint64_t *seed)
+{
+	double base = t % 20 >= 12 && t % 20 < 16 ? 500 : 100;
+
+	return base * (1 + 0.04 * input_normal(seed));
+}
+
+static void third_peak_is_seen_three_steps_ahead(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f, peak;
+	uint64_t seed = 1;
+
+	(void)state;
+	for (int t = 0; t < 50; t++)
+		input_feed(s, day_of_20(t, &seed));
+	series_predict(s, 3, &f);
+	series_predict_peak(s, 3, &peak);
+	assert_true(f.q[3] > 350 && f.q[3] < 600);
+	assert_true(forecast_at(&peak, 0.9) > 400);
+	series_predict(s, 2, &f);
+	assert_true(f.q[3] < 200);
+	series_free(s);
+}
+
+static void burst_in_between_does_not_hide_the_next_peak(void **state)
+{
+	static const int starts[] = {5, 45, 65};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
+		struct series *s = input_series(30, 300);
+		uint64_t seed = 2 + i;
+		struct forecast f;
+
+		for (int t = 0; t < 90; t++)
+			input_feed(s,
+				   t >= starts[i] && t < starts[i] + 4 ? 800 : day_of_20(t, &seed));
+		series_predict(s, 3, &f);
+		assert_true(f.q[3] > 350);
+		assert_true(f.q[6] < 1500);
+		series_free(s);
+	}
+}
+
+static void shift_by_ten_is_followed_within_ten_steps(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 3;
+
+	(void)state;
+	for (int t = 0; t < 400; t++)
+		input_feed(s, 100 * (1 + 0.05 * input_normal(&seed)));
+	for (int t = 0; t < 10; t++)
+		input_feed(s, 1000 * (1 + 0.05 * input_normal(&seed)));
+	for (unsigned int step = 1; step <= 8; step++) {
+		series_predict(s, step, &f);
+		assert_true(f.q[3] > 800 && f.q[3] < 1200);
+	}
+	series_free(s);
+}
+
+static void one_spike_leaves_the_level_alone(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 4;
+
+	(void)state;
+	for (int t = 0; t < 300; t++)
+		input_feed(s, t == 295 ? 5000 : 100 * (1 + 0.05 * input_normal(&seed)));
+	series_predict(s, 5, &f);
+	assert_true(f.q[3] > 85 && f.q[3] < 120);
+	series_free(s);
+}
+
+static void intervals_cover_what_they_say(void **state)
+{
+	struct series *s = input_series(10, 50);
+	int in80 = 0, in90 = 0, peaks = 0, n = 0;
+	struct forecast waiting = {}, peak = {};
+	uint64_t seed = 5;
+	double max = 0;
+
+	(void)state;
+	for (int t = 0; t < 6000; t++) {
+		double y = 200 * (1 + 0.3 * sin(t / 7.0)) * exp(0.2 * input_normal(&seed));
+
+		max = fmax(max, y);
+		if (t > 1000 && t % 5 == 4) {
+			in80 += y >= waiting.q[1] && y <= waiting.q[5];
+			in90 += y >= waiting.q[0] && y <= waiting.q[6];
+			peaks += max <= peak.q[6];
+			n++;
+		}
+		input_feed(s, y);
+		if (t % 5 == 4) {
+			series_predict(s, 5, &waiting);
+			series_predict_peak(s, 5, &peak);
+			max = 0;
+		}
+	}
+	assert_true(abs(100 * in80 / n - 80) <= 4);
+	assert_true(abs(100 * in90 / n - 90) <= 4);
+	assert_true(abs(100 * peaks / n - 95) <= 3);
+	series_free(s);
+}
+
+static void gap_of_weeks_keeps_the_season(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 6;
+	int t = 0;
+
+	(void)state;
+	for (; t < 200; t++)
+		input_feed(s, day_of_20(t, &seed));
+	series_skip(s, 20 * 100000);
+	t += 20 * 100000;
+	assert_true(series_count(s) == 200);
+	for (int i = 0; i < 50; i++, t++)
+		input_feed(s, day_of_20(t, &seed));
+	series_predict(s, 3, &f);
+	assert_true(f.q[3] > 350 && f.q[3] < 650);
+	series_free(s);
+}
+
+static void stated_event_multiplies_its_steps_alone(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 7;
+
+	(void)state;
+	for (int t = 0; t < 200; t++)
+		input_feed(s, 100 * (1 + 0.02 * input_normal(&seed)));
+	assert_int_equal(series_event(s, 1, 5, 10, 3), 0);
+	series_predict(s, 5, &f);
+	assert_true(f.q[3] < 120);
+	series_predict(s, 6, &f);
+	assert_true(f.q[3] > 270 && f.q[3] < 330);
+	series_predict_peak(s, 8, &f);
+	assert_true(f.q[3] > 270);
+	for (int t = 0; t < 20; t++)
+		input_feed(s, (t >= 5 && t < 15 ? 300 : 100) * (1 + 0.02 * input_normal(&seed)));
+	series_predict(s, 1, &f);
+	assert_true(f.q[6] < 120);
+	assert_int_equal(series_event(s, 1, 5, 0, 3), -EINVAL);
+	assert_int_equal(series_event(s, 1, 5, 5, -1), -EINVAL);
+	assert_int_equal(series_event(s, 1, INT64_MAX, 5, 2), -EINVAL);
+	series_free(s);
+}
+
+static void effect_of_an_event_is_learned_from_the_last_one(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 8;
+
+	(void)state;
+	for (int t = 0; t < 300; t++) {
+		bool during = t >= 200 && t < 230;
+
+		if (t == 195)
+			assert_int_equal(series_event(s, 9, 5, 30, NAN), 0);
+		input_feed(s, (during ? 400 : 100) * (1 + 0.02 * input_normal(&seed)));
+		series_predict(s, 1, &f);
+		if (t > 205 && t < 228)
+			assert_true(f.q[3] > 300);
+	}
+	assert_true(f.q[3] < 120);
+	assert_int_equal(series_event(s, 9, 10, 20, NAN), 0);
+	series_predict(s, 10, &f);
+	assert_true(f.q[3] < 120);
+	series_predict(s, 15, &f);
+	assert_true(f.q[3] > 300 && f.q[3] < 500);
+	series_free(s);
+}
+
+static void kept_state_goes_on_bit_for_bit(void **state)
+{
+	uint64_t seed = 9;
+
+	(void)state;
+	for (int n = 0; n < 400; n += 37) {
+		struct series *a = input_series(50, 100), *b = input_series(50, 100);
+		struct series *other = input_series(51, 100);
+		size_t size = series_save_size(a);
+		char *x = malloc(size), *y = malloc(size);
+
+		for (int t = 0; t < n; t++)
+			input_feed(a, t % 11 == 3 ? NAN : day_of_20(t, &seed));
+		assert_int_equal(series_save(a, x, size - 1), 0);
+		assert_int_equal(series_save(a, x, size), size);
+		assert_int_equal(series_load(b, x, size), 0);
+		assert_int_equal(series_load(other, x, size), -EINVAL);
+		for (int t = n; t < n + 100; t++) {
+			double v = day_of_20(t, &seed);
+
+			input_feed(a, v);
+			input_feed(b, v);
+		}
+		assert_int_equal(series_save(a, x, size), size);
+		assert_int_equal(series_save(b, y, size), size);
+		assert_memory_equal(x, y, size);
+		y[size / 2] ^= 4;
+		assert_int_equal(series_load(b, y, size), -EINVAL);
+		assert_int_equal(series_load(b, y, size - 1), -EINVAL);
+		free(x);
+		free(y);
+		series_free(a);
+		series_free(b);
+		series_free(other);
+	}
+}
+
+static void late_job_gives_the_same_periods(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct series_report r;
+	struct series_job *job = NULL;
+	uint64_t seed = 10;
+
+	(void)state;
+	for (int t = 0; t < 80; t++) {
+		series_observe(s, day_of_20(t, &seed));
+		if (t == 60)
+			job = series_job_take(s);
+	}
+	assert_non_null(job);
+	assert_null(series_job_take(s));
+	series_job_run(job);
+	series_job_give(s, job);
+	series_report(s, &r);
+	assert_int_equal(r.n_periods, 1);
+	assert_int_equal(r.periods[0], 20);
+	assert_true(series_count(s) == 80);
+	series_free(s);
+}
+
+static void conf_out_of_range_is_refused(void **state)
+{
+	struct series_conf conf = {.step_ns = 1, .horizon = 0, .max_period = 1};
+	struct series *s = NULL;
+	struct forecast f;
+
+	(void)state;
+	assert_int_equal(series_new(&conf, &s), -EINVAL);
+	conf.horizon = 1;
+	assert_int_equal(series_new(&conf, &s), 0);
+	series_predict(s, 1, &f);
+	assert_true(f.q[7] == 0 && f.mean == 0);
+	assert_true(isnan(series_last(s)));
+	series_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(third_peak_is_seen_three_steps_ahead),
+		cmocka_unit_test(burst_in_between_does_not_hide_the_next_peak),
+		cmocka_unit_test(shift_by_ten_is_followed_within_ten_steps),
+		cmocka_unit_test(one_spike_leaves_the_level_alone),
+		cmocka_unit_test(intervals_cover_what_they_say),
+		cmocka_unit_test(gap_of_weeks_keeps_the_season),
+		cmocka_unit_test(stated_event_multiplies_its_steps_alone),
+		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
+		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
+		cmocka_unit_test(late_job_gives_the_same_periods),
+		cmocka_unit_test(conf_out_of_range_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
