@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* controller.c - makes and releases a controller, takes events, answers what it has learned. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/cleanup.h"
+#include "shaping/state.h"
+
+#define BUSY_APIS 64
+
+/* FNV-1a, 32 bits: the same event in a policy and its past occurrences get the same number. */
+static uint32_t event_id(const char *name)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 16777619u;
+	return h;
+}
+
+static int new_ladder(const struct controller *c, const struct service_state *s,
+		      enum ladder_kind kind, struct ladder *ret)
+{
+	struct ladder_conf conf;
+
+	ladder_conf(kind, c->period_ns, s->policy->forecast.lead_ns, &conf);
+	return ladder_new(&conf, ret);
+}
+
+/* The APIs first to be asked for get all clocks, in all about BUSY_APIS on the host. */
+static int new_ladders(const struct controller *c, struct service_state *s)
+{
+	size_t busy = MAX(BUSY_APIS / MAX(c->n, 1), 2);
+	int r = new_ladder(c, s, LADDER_CPU, &s->cpu);
+
+	if (r == 0)
+		r = new_ladder(c, s, LADDER_MEMORY, &s->memory);
+	if (r == 0)
+		r = new_ladder(c, s, LADDER_TX, &s->tx);
+	for (size_t k = 0; r == 0 && k < s->n_slots; k++)
+		r = new_ladder(c, s, k < busy ? LADDER_API : LADDER_QUIET, &s->requests[k]);
+	return r;
+}
+
+static void start_kept(const struct controller *c, struct service_state *s)
+{
+	s->kept.utilisation = c->set->host.target_utilisation;
+	s->kept.tier = s->policy->auto_tier ? s->policy->tier_min : s->policy->tier;
+	s->kept.demand.peak_ratio = 1;
+	for (size_t i = 0; i < s->n_apis; i++)
+		s->apis[i].slot = -1;
+}
+
+static int add_event(struct service_state *s, const char *name, int64_t starts_real_ns,
+		     uint64_t lasts_ns, double multiplier)
+{
+	struct known_event e = {event_id(name), false, starts_real_ns, lasts_ns, multiplier};
+
+	for (size_t i = 0; i < s->n_events; i++)
+		if (s->events[i].id == e.id && s->events[i].starts_real_ns == starts_real_ns)
+			return 0;
+	if (s->n_events == EVENTS_MAX) {
+		memmove(&s->events[0], &s->events[1], (EVENTS_MAX - 1) * sizeof(e));
+		s->n_events--;
+	}
+	s->events[s->n_events++] = e;
+	return 0;
+}
+
+int service_new(const struct controller *c, const struct policy_service *policy,
+		struct service_state *ret)
+{
+	struct service_state *s = ret;
+	uint64_t lead;
+	int r;
+
+	*s = (struct service_state){.policy = policy, .n_apis = policy->n_apis + 1};
+	s->n_slots = MIN(s->n_apis, COST_MAX_APIS);
+	s->apis = calloc(s->n_apis, sizeof(*s->apis));
+	s->requests = calloc(s->n_slots, sizeof(*s->requests));
+	if (!s->apis || !s->requests)
+		return -ENOMEM;
+	r = cost_new(s->n_slots, &s->cost);
+	if (r == 0)
+		r = new_ladders(c, s);
+	if (r < 0)
+		return r;
+	start_kept(c, s);
+	/* A need that starts a lead from now is in the step after the lead's. */
+	lead = policy->forecast.lead_ns / s->cpu.step_ns[0] + 1;
+	s->lead_steps = (unsigned int)clamp_u64(lead, 1, MIN(s->cpu.horizon[0], LEAD_MAX_STEPS));
+	for (size_t i = 0; i < policy->n_events; i++) {
+		const struct policy_event *e = &policy->events[i];
+
+		(void)add_event(s, e->name, e->starts_real_ns, e->lasts_ns, e->multiplier);
+	}
+	return 0;
+}
+
+void service_free(struct service_state *s)
+{
+	ladder_free(&s->cpu);
+	ladder_free(&s->memory);
+	ladder_free(&s->tx);
+	for (size_t k = 0; s->requests && k < s->n_slots; k++)
+		ladder_free(&s->requests[k]);
+	free(s->requests);
+	free(s->apis);
+	cost_free(s->cost);
+}
+
+void controller_free(struct controller *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; c->services && i < c->n; i++)
+		service_free(&c->services[i]);
+	free(c->services);
+	free(c->claims);
+	free(c->plan.entries);
+	free(c->plan.services);
+	free(c);
+}
+
+void controller_freep(struct controller **c)
+{
+	controller_free(*c);
+}
+
+static int new_services(struct controller *c)
+{
+	size_t n = MAX(c->n, 1);
+	int r = 0;
+
+	c->services = calloc(n, sizeof(*c->services));
+	c->claims = calloc(n * TIER_COUNT, sizeof(*c->claims));
+	c->plan.entries = calloc(n * KNOB_COUNT, sizeof(*c->plan.entries));
+	c->plan.services = calloc(n, sizeof(*c->plan.services));
+	if (!c->services || !c->claims || !c->plan.entries || !c->plan.services)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < c->n; i++)
+		r = service_new(c, &c->set->services[i], &c->services[i]);
+	return r;
+}
+
+int controller_new(const struct policy_set *set, const struct host_facts *facts, uint64_t period_ns,
+		   struct controller **ret)
+{
+	_cleanup_(controller_freep) struct controller *c = NULL;
+	int r;
+
+	if (facts->capacity_mcpu == 0 || period_ns == 0)
+		return -EINVAL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->set = set;
+	c->facts = *facts;
+	c->period_ns = period_ns;
+	c->unmanaged_mcpu = NAN;
+	c->n = set->n_services;
+	r = new_services(c);
+	if (r < 0)
+		return r;
+	c->plan.n_entries = c->n * KNOB_COUNT;
+	*ret = take_ptr(c);
+	return 0;
+}
+
+struct ladder *service_ladder(const struct service_state *s, size_t k)
+{
+	struct service_state *m = (struct service_state *)s;
+
+	switch (k) {
+	case 0:
+		return &m->cpu;
+	case 1:
+		return &m->memory;
+	case 2:
+		return &m->tx;
+	default:
+		return k - 3 < s->n_slots ? &s->requests[k - 3] : NULL;
+	}
+}
+
+int controller_event(struct controller *c, uint32_t service, const char *name,
+		     int64_t starts_real_ns, uint64_t lasts_ns, double multiplier)
+{
+	if (service >= c->n || lasts_ns == 0 || (!isnan(multiplier) && !(multiplier >= 0)))
+		return -EINVAL;
+	return add_event(&c->services[service], name, starts_real_ns, lasts_ns, multiplier);
+}
+
+static const struct ladder *ladder_of(const struct service_state *s, int api)
+{
+	if (api < 0)
+		return &s->cpu;
+	if ((size_t)api >= s->n_apis || s->apis[api].slot < 0)
+		return NULL;
+	return &s->requests[s->apis[api].slot];
+}
+
+int controller_forecast(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
+			struct forecast_point *points, size_t max, struct series_report *report)
+{
+	const struct ladder *l;
+	unsigned int steps, n;
+	size_t k;
+
+	if (service >= c->n || api >= (int)c->services[service].n_apis)
+		return -ENOENT;
+	l = ladder_of(&c->services[service], api);
+	if (!l || max == 0)
+		return 0;
+	k = ladder_pick(l, horizon_ns, &steps);
+	if (report)
+		series_report(l->series[k], report);
+	if (series_count(l->series[k]) == 0)
+		return 0;
+	n = (unsigned int)MIN(steps, max);
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int step = (unsigned int)((uint64_t)(i + 1) * steps / n);
+
+		points[i].ahead_ns = step * l->step_ns[k];
+		series_predict(l->series[k], step, &points[i].f);
+	}
+	return (int)n;
+}
+
+double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api)
+{
+	const struct service_state *s;
+
+	if (service >= c->n || api >= c->services[service].n_apis)
+		return NAN;
+	s = &c->services[service];
+	return s->apis[api].slot < 0 ? NAN : cost_cpu_us(s->cost, (size_t)s->apis[api].slot);
+}
+
+double controller_base_mcpu(const struct controller *c, uint32_t service)
+{
+	return service < c->n ? cost_base_mcpu(c->services[service].cost) : NAN;
+}
+
+bool controller_slo(const struct controller *c, uint32_t service, int api, struct slo_view *ret)
+{
+	const struct service_state *s;
+	const struct policy_slo *slo;
+
+	if (service >= c->n || api >= (int)c->services[service].n_apis)
+		return false;
+	s = &c->services[service];
+	slo = api >= 0 && (size_t)api < s->policy->n_apis ? &s->policy->apis[api].slo
+							  : &s->policy->slo;
+	if (!slo->set)
+		return false;
+	slo_view(api < 0 ? &s->kept.slo : &s->apis[api].slo, slo->objective, ret);
+	return true;
+}
+
+double controller_utilisation(const struct controller *c, uint32_t service)
+{
+	return service < c->n ? c->services[service].kept.utilisation : NAN;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* job.c - period searches of all series, taken out one at a time and run where the owner likes. */
+#include <stdlib.h>
+
+#include "shaping/state.h"
+
+struct tick_job {
+	struct series *series; /* only compared, never followed: it may be gone by then */
+	struct series_job *job;
+};
+
+static struct series *series_at(const struct service_state *s, size_t k)
+{
+	struct ladder *l = service_ladder(s, k / LADDER_CLOCKS);
+
+	return l ? l->series[k % LADDER_CLOCKS] : NULL;
+}
+
+static size_t n_series(const struct service_state *s)
+{
+	return (s->n_slots + 3) * LADDER_CLOCKS;
+}
+
+struct tick_job *controller_job_take(struct controller *c)
+{
+	struct tick_job *job = calloc(1, sizeof(*job));
+
+	for (size_t i = 0; job && i < c->n; i++) {
+		const struct service_state *s = &c->services[i];
+
+		for (size_t k = 0; k < n_series(s); k++) {
+			job->series = series_at(s, k);
+			job->job = job->series ? series_job_take(job->series) : NULL;
+			if (job->job)
+				return job;
+		}
+	}
+	free(job);
+	return NULL;
+}
+
+void controller_job_run(struct tick_job *job)
+{
+	series_job_run(job->job);
+}
+
+static bool has_series(const struct controller *c, const struct series *wanted)
+{
+	for (size_t i = 0; i < c->n; i++)
+		for (size_t k = 0; k < n_series(&c->services[i]); k++)
+			if (series_at(&c->services[i], k) == wanted)
+				return true;
+	return false;
+}
+
+/* A job whose series a reload has dropped ends in one that is thrown away. */
+static void give_to_nobody(struct series_job *job)
+{
+	const struct series_conf conf = {NS_PER_S, 1, 8};
+	struct series *s = NULL;
+
+	if (series_new(&conf, &s) == 0)
+		series_job_give(s, job);
+	series_free(s);
+}
+
+void controller_job_give(struct controller *c, struct tick_job *job)
+{
+	if (c && has_series(c, job->series))
+		series_job_give(job->series, job->job);
+	else
+		give_to_nobody(job->job);
+	free(job);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ladder.c - means over longer steps made of shorter ones, each step into its own series. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "agent/base/util.h"
+#include "shaping/ladder.h"
+
+#define LEAD_STEPS_MOST 301
+
+static const uint64_t steps_ns[LADDER_CLOCKS] = {NS_PER_S, 60 * NS_PER_S, 3600 * NS_PER_S};
+
+/*
+ * By kind and clock: the longest period looked for and the horizon, in steps; no period, no clock.
+ * A step of the period costs 42 bytes, so only CPU looks for 10 min of seconds and a day of
+ * minutes; all but the quiet find days and weeks on the clock of hours.
+ */
+static const struct clock_row {
+	unsigned int max_period, horizon;
+	bool leads; /* reaches over the lead */
+} clock_rows[LADDER_KINDS][LADDER_CLOCKS] = {
+	[LADDER_CPU] = {{600, 300, true}, {1440, 1440, false}, {168, 336, false}},
+	[LADDER_MEMORY] = {{60, 60, true}, {360, 360, false}, {168, 336, false}},
+	[LADDER_TX] = {{300, 60, true}, {360, 360, false}, {168, 336, false}},
+	[LADDER_API] = {{120, 60, true}, {60, 60, false}, {168, 168, false}},
+	[LADDER_QUIET] = {{8, 1, false}},
+};
+
+void ladder_conf(enum ladder_kind kind, uint64_t period_ns, uint64_t lead_ns,
+		 struct ladder_conf *ret)
+{
+	*ret = (struct ladder_conf){};
+	for (size_t i = 0; i < LADDER_CLOCKS; i++) {
+		const struct clock_row *row = &clock_rows[kind][i];
+		uint64_t step_ns = ret->n_clocks ? steps_ns[i] : MAX(period_ns, steps_ns[i]);
+		uint64_t lead = row->leads ? lead_ns / step_ns + 1 : 1;
+		bool last = i + 1 == LADDER_CLOCKS || clock_rows[kind][i + 1].max_period == 0;
+
+		/* A tick of a minute or more is a later clock's step: that clock comes first. */
+		if (!last && ret->n_clocks == 0 && period_ns >= steps_ns[i + 1])
+			continue;
+		if (row->max_period == 0)
+			return;
+		ret->clock[ret->n_clocks++] = (struct series_conf){
+			.step_ns = step_ns,
+			.horizon = (unsigned int)MAX(row->horizon, MIN(lead, LEAD_STEPS_MOST)),
+			.max_period = row->max_period,
+		};
+	}
+}
+
+int ladder_new(const struct ladder_conf *conf, struct ladder *ret)
+{
+	struct ladder l = {};
+	int r;
+
+	for (size_t i = 0; i < conf->n_clocks; i++) {
+		r = series_new(&conf->clock[i], &l.series[i]);
+		if (r < 0) {
+			ladder_free(&l);
+			return r;
+		}
+		l.step_ns[i] = conf->clock[i].step_ns;
+		l.horizon[i] = conf->clock[i].horizon;
+	}
+	*ret = l;
+	return 0;
+}
+
+void ladder_free(struct ladder *l)
+{
+	for (size_t i = 0; i < LADDER_CLOCKS; i++)
+		series_free(l->series[i]);
+	*l = (struct ladder){};
+}
+
+/* The shortest clock: a tick is a step, whatever its jitter; a long interval is a gap before it. */
+static void observe_step(struct ladder *l, double value, uint64_t interval_ns)
+{
+	uint64_t steps = (interval_ns + l->step_ns[0] / 2) / l->step_ns[0];
+
+	if (steps > 1)
+		series_skip(l->series[0], steps - 1);
+	series_observe(l->series[0], value);
+}
+
+static void observe_part(struct ladder *l, size_t i, double value, uint64_t interval_ns)
+{
+	struct ladder_part *p = &l->part[i];
+	uint64_t steps;
+
+	p->elapsed_ns += interval_ns;
+	if (!isnan(value)) {
+		double seconds = (double)MIN(interval_ns, l->step_ns[i]) / (double)NS_PER_S;
+
+		p->sum += value * seconds;
+		p->seconds += seconds;
+	}
+	steps = p->elapsed_ns / l->step_ns[i];
+	if (steps == 0)
+		return;
+	if (steps > 1)
+		series_skip(l->series[i], steps - 1);
+	series_observe(l->series[i], p->seconds > 0 ? p->sum / p->seconds : NAN);
+	*p = (struct ladder_part){.elapsed_ns = p->elapsed_ns % l->step_ns[i]};
+}
+
+void ladder_observe(struct ladder *l, double value, uint64_t interval_ns)
+{
+	if (!l->series[0])
+		return;
+	observe_step(l, value, interval_ns);
+	for (size_t i = 1; i < LADDER_CLOCKS && l->series[i]; i++)
+		observe_part(l, i, value, interval_ns);
+}
+
+void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
+		  double multiplier)
+{
+	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
+		int64_t step_ns = (int64_t)l->step_ns[i];
+		int64_t start = starts_in_ns / step_ns - (starts_in_ns % step_ns < 0);
+		int64_t ends_in_ns, end;
+
+		if (__builtin_add_overflow(starts_in_ns, lasts_ns, &ends_in_ns))
+			ends_in_ns = INT64_MAX;
+		end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
+		(void)series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),
+				   multiplier);
+	}
+}
+
+size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps)
+{
+	size_t i = 0;
+	uint64_t n;
+
+	while (i + 1 < LADDER_CLOCKS && l->series[i + 1] &&
+	       l->step_ns[i] * l->horizon[i] < horizon_ns)
+		i++;
+	n = l->step_ns[i] ? (horizon_ns + l->step_ns[i] - 1) / l->step_ns[i] : 1;
+	*steps = (unsigned int)clamp_u64(n, 1, l->horizon[i]);
+	return i;
+}
+
+size_t ladder_save_size(const struct ladder *l)
+{
+	size_t n = sizeof(l->part);
+
+	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++)
+		n += sizeof(uint64_t) + series_save_size(l->series[i]);
+	return n;
+}
+
+size_t ladder_save(const struct ladder *l, void *buf, size_t size)
+{
+	unsigned char *p = buf;
+	size_t at = sizeof(l->part);
+
+	if (size < ladder_save_size(l))
+		return 0;
+	memcpy(p, l->part, sizeof(l->part));
+	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
+		size_t room = size - at - sizeof(uint64_t);
+		uint64_t n = series_save(l->series[i], p + at + sizeof(n), room);
+
+		memcpy(p + at, &n, sizeof(n));
+		at += sizeof(n) + n;
+	}
+	return at;
+}
+
+int ladder_load(struct ladder *l, const void *buf, size_t size)
+{
+	const unsigned char *p = buf;
+	size_t at = sizeof(l->part);
+	int r = 0;
+
+	if (size < at)
+		return -EINVAL;
+	memcpy(l->part, p, sizeof(l->part));
+	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
+		uint64_t n;
+
+		if (size - at < sizeof(n))
+			return -EINVAL;
+		memcpy(&n, p + at, sizeof(n));
+		at += sizeof(n);
+		if (n > size - at)
+			return -EINVAL;
+		if (series_load(l->series[i], p + at, n) < 0)
+			r = -EINVAL;
+		at += n;
+	}
+	return r;
+}

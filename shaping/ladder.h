@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ladder.h - one measured quantity as series on up to three clocks: steps of the tick, 1 min, 1 h.
+ */
+#ifndef FORESHAPE_LADDER_H
+#define FORESHAPE_LADDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "forecast/forecast.h"
+
+#define LADDER_CLOCKS 3
+
+struct ladder_conf {
+	size_t n_clocks;
+	struct series_conf clock[LADDER_CLOCKS]; /* shortest step first */
+};
+
+struct ladder {
+	struct series *series[LADDER_CLOCKS]; /* NULL past the last clock */
+	uint64_t step_ns[LADDER_CLOCKS];
+	unsigned int horizon[LADDER_CLOCKS];
+	/* What of the step that is filling has been seen. Plain memory, saved as it is. */
+	struct ladder_part {
+		double sum, seconds;
+		uint64_t elapsed_ns;
+	} part[LADDER_CLOCKS];
+};
+
+/* What is kept of a series, by how much depends on it. */
+enum ladder_kind {
+	LADDER_CPU,
+	LADDER_MEMORY,
+	LADDER_TX,
+	LADDER_API,   /* requests of one of the host's busiest APIs */
+	LADDER_QUIET, /* of any other: the shortest clock alone, one step ahead */
+	LADDER_KINDS
+};
+
+/* The clocks of a host that ticks every @period_ns and plans @lead_ns ahead. */
+void ladder_conf(enum ladder_kind kind, uint64_t period_ns, uint64_t lead_ns,
+		 struct ladder_conf *ret);
+
+int ladder_new(const struct ladder_conf *conf, struct ladder *ret); /* 0, -EINVAL, -ENOMEM */
+void ladder_free(struct ladder *l);
+
+/* The mean of @value over the last @interval_ns; NAN where it was not measured. */
+void ladder_observe(struct ladder *l, double value, uint64_t interval_ns);
+
+/* A known event that starts @starts_in_ns from now (negative: has begun) on every clock. */
+void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
+		  double multiplier);
+
+/* The clock that reaches @horizon_ns and the steps to it, at most its horizon. */
+size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps);
+
+/* As series_save and series_load, over all clocks. */
+size_t ladder_save_size(const struct ladder *l);
+size_t ladder_save(const struct ladder *l, void *buf, size_t size);
+int ladder_load(struct ladder *l, const void *buf, size_t size);
+
+#endif

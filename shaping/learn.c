@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* learn.c - one interval of a service into its series, cost model and objective windows. */
+#include <math.h>
+
+#include "shaping/state.h"
+
+/* Above these the CPU use is taken to be cut short, by a limit or by others on the CPUs. */
+#define THROTTLED_SOME 0.01
+#define STALLED_SOME   0.3
+#define THROTTLED_MOST                                                                             \
+	0.5             /* share of time lost that is believed: need is at most twice the use      \
+			 */
+#define PEAK_KEPT 0.999 /* of a decaying maximum, a tick */
+
+static double per_second(uint64_t n, uint64_t interval_ns)
+{
+	return (double)n * (double)NS_PER_S / (double)interval_ns;
+}
+
+/* A slot of its own while there are any; the last one is for all that come later. */
+static size_t slot_of(struct service_state *s, size_t api)
+{
+	struct api_kept *a = &s->apis[api];
+	int32_t next = 0;
+
+	if (a->slot >= 0)
+		return (size_t)a->slot;
+	for (size_t i = 0; i < s->n_apis; i++)
+		next = MAX(next, s->apis[i].slot + 1);
+	a->slot = MIN(next, (int32_t)s->n_slots - 1);
+	return (size_t)a->slot;
+}
+
+static void learn_apis(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
+{
+	double arrived[COST_MAX_APIS] = {};
+
+	for (size_t k = 0; k < s->n_slots; k++)
+		s->slot_requests[k] = s->slot_bytes[k] = 0;
+	for (size_t i = 0; i < s->n_apis; i++) {
+		const struct tick_api *a = &ts->apis[i];
+		size_t k;
+
+		if (s->apis[i].slot < 0 && a->requests == 0 && a->finished == 0)
+			continue;
+		k = slot_of(s, i);
+		arrived[k] += per_second(a->requests, interval_ns);
+		s->slot_requests[k] += (double)a->finished;
+		s->slot_bytes[k] += (double)a->bytes_out;
+	}
+	for (size_t k = 0; k < s->n_slots; k++)
+		if (arrived[k] > 0 || series_count(s->requests[k].series[0]) > 0)
+			ladder_observe(&s->requests[k], arrived[k], interval_ns);
+}
+
+static void skip_apis(struct service_state *s, uint64_t interval_ns)
+{
+	for (size_t k = 0; k < s->n_slots; k++)
+		if (series_count(s->requests[k].series[0]) > 0)
+			ladder_observe(&s->requests[k], NAN, interval_ns);
+}
+
+static void learn_cost(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
+{
+	struct cost_sample sample = {
+		.seconds = (double)interval_ns / (double)NS_PER_S,
+		.cpu_us = ts->missing & MISSING_CPU ? NAN : (double)ts->cpu_usage_us,
+		.memory_bytes = ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes,
+		.requests = s->slot_requests,
+		.bytes_out = s->slot_bytes,
+	};
+
+	for (size_t i = 0; i < s->n_apis; i++)
+		if (isfinite(ts->apis[i].in_flight))
+			sample.in_flight += ts->apis[i].in_flight;
+	cost_observe(s->cost, &sample);
+}
+
+static void learn_slo(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
+{
+	const struct policy_service *p = s->policy;
+	uint64_t good = 0, total = 0;
+
+	for (size_t i = 0; i < s->n_apis; i++) {
+		const struct policy_slo *slo = i < p->n_apis ? &p->apis[i].slo : &p->slo;
+		const struct tick_api *a = ts->missing & MISSING_APIS ? NULL : &ts->apis[i];
+
+		if (slo->set)
+			slo_observe(&s->apis[i].slo, slo->window_s * NS_PER_S, interval_ns,
+				    a ? a->slo_good : 0, a ? a->slo_total : 0);
+		good += a ? a->slo_good : 0;
+		total += a ? a->slo_total : 0;
+	}
+	if (p->slo.set)
+		slo_observe(&s->kept.slo, p->slo.window_s * NS_PER_S, interval_ns, good, total);
+}
+
+/* What arrived would have cost, in mcpu; 0 where costs are not known. */
+static double arrivals_mcpu(const struct service_state *s, const struct tick_service *ts,
+			    uint64_t interval_ns)
+{
+	double sum = cost_base_mcpu(s->cost);
+
+	for (size_t i = 0; i < s->n_apis; i++) {
+		int32_t k = s->apis[i].slot;
+		double us = k < 0 ? 0 : cost_cpu_us(s->cost, (size_t)k);
+
+		if (isfinite(us))
+			sum += us * per_second(ts->apis[i].requests, interval_ns) / 1000;
+	}
+	return isfinite(sum) ? sum : 0;
+}
+
+/*
+ * A limit hides what was needed: a service that could not run for a part of the time is taken to
+ * have needed use / (1 - part), and no less than what arrived costs. One that is held down for
+ * others would use whatever it is given, so nothing is learned of it.
+ */
+static double needed_mcpu(const struct controller *c, const struct service_state *s,
+			  const struct tick_service *ts, uint64_t interval_ns)
+{
+	double interval_us = (double)interval_ns / (double)NS_PER_US;
+	double part = fmin(s->throttled, (double)ts->throttled_us / interval_us);
+	double need = s->use_mcpu / (1 - fmin(part, THROTTLED_MOST));
+	double stalled = ts->missing & MISSING_PSI ? 0 : (double)ts->psi_cpu_some_us / interval_us;
+
+	if (s->kept.capped && s->throttled > THROTTLED_SOME)
+		return NAN;
+	if ((part > THROTTLED_SOME || stalled > STALLED_SOME) && !(ts->missing & MISSING_APIS))
+		need = fmax(need, arrivals_mcpu(s, ts, interval_ns));
+	return fmin(need, (double)MAX(c->facts.capacity_mcpu, 1));
+}
+
+static void learn_cpu(struct controller *c, struct service_state *s, const struct tick_service *ts,
+		      uint64_t interval_ns)
+{
+	s->use_mcpu = s->need_mcpu = NAN;
+	s->throttled = 0;
+	if (ts->missing & (MISSING_CPU | MISSING_ALL))
+		return;
+	s->use_mcpu = fmin(per_second(ts->cpu_usage_us, interval_ns) / 1000,
+			   2.0 * (double)MAX(c->facts.capacity_mcpu, 1));
+	if (ts->nr_periods)
+		s->throttled = fmin(1, (double)ts->nr_throttled / (double)ts->nr_periods);
+	s->need_mcpu = needed_mcpu(c, s, ts, interval_ns);
+	s->kept.need_most_mcpu = fmax(s->kept.need_most_mcpu, s->need_mcpu); /* leaves out NAN */
+	s->kept.use_peak_mcpu = fmax(s->kept.use_peak_mcpu * PEAK_KEPT, s->use_mcpu);
+	if (s->kept.ticks < UINT32_MAX)
+		s->kept.ticks++;
+}
+
+static void learn_tx(struct service_state *s, bool missing, uint64_t bytes, uint64_t interval_ns)
+{
+	double rate = missing ? NAN : per_second(bytes, interval_ns) * (double)BITS_BYTE;
+
+	s->kept.tx_most_bits_per_s = fmax(s->kept.tx_most_bits_per_s, rate); /* leaves out NAN */
+	ladder_observe(&s->tx, rate, interval_ns);
+}
+
+static void learn_events(struct service_state *s, int64_t now_real_ns)
+{
+	for (size_t i = 0; i < s->n_events; i++) {
+		struct known_event *e = &s->events[i];
+		int64_t in_ns = e->starts_real_ns - now_real_ns;
+
+		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns &&
+				 in_ns + (int64_t)e->lasts_ns > 0;
+		if (e->told)
+			continue;
+		e->told = true;
+		if (in_ns + (int64_t)e->lasts_ns <= 0)
+			continue;
+		ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
+		ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
+		for (size_t k = 0; k < s->n_slots; k++)
+			ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
+	}
+}
+
+void learn(struct controller *c, size_t i, const struct tick_input *in)
+{
+	struct service_state *s = &c->services[i];
+	const struct tick_service *ts = &in->services[i];
+	uint64_t interval_ns = MAX(in->interval_ns, 1);
+	bool gone = ts->missing & MISSING_ALL;
+
+	s->stale = c->gap || ts->missing & (MISSING_CPU | MISSING_ALL);
+	s->event_near = false;
+	learn_cpu(c, s, ts, interval_ns);
+	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
+	ladder_observe(&s->memory,
+		       gone || ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes,
+		       interval_ns);
+	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);
+	learn_slo(s, ts, interval_ns);
+	if (gone || ts->missing & MISSING_APIS)
+		skip_apis(s, interval_ns);
+	else
+		learn_apis(s, ts, interval_ns);
+	if (!gone && !(ts->missing & MISSING_APIS) && !c->gap)
+		learn_cost(s, ts, interval_ns);
+	/* Last: events are told in steps from the next one. */
+	learn_events(s, in->now_real_ns);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* plan_memory.c - memory.low for gold, high and max only where asked for or under pressure. */
+#include <math.h>
+
+#include "shaping/state.h"
+
+#define MEMORY_QUANTILE  0.9
+#define MEMORY_DEADBAND  0.1
+#define MARGIN_PART      0.1 /* above what is in use */
+#define MARGIN_BYTES     (16 * (double)MIB)
+#define PRESSURE_PART    0.1  /* of the host's memory left: bronze is asked to give some back */
+#define BRONZE_GIVES     0.95 /* of its use, a step */
+#define RESERVE_PART     0.05
+#define STALLED_TOO_MUCH 0.1 /* of the time, all tasks waiting for memory */
+#define STALLED_RAISE    1.2
+
+static double or_zero(double v)
+{
+	return isfinite(v) && v > 0 ? v : 0;
+}
+
+/* The least a limit may be: what cannot be reclaimed and a margin, or all in use where not known.
+ */
+static double least_limit(const struct tick_service *ts)
+{
+	uint64_t held = ts->anon_bytes ? ts->anon_bytes : ts->memory_bytes;
+
+	return (double)held * (1 + MARGIN_PART) + MARGIN_BYTES;
+}
+
+static double working_set(const struct plan_service *ps)
+{
+	return or_zero(forecast_at(&ps->demand_bytes, MEMORY_QUANTILE));
+}
+
+/* Protections of all services together stay below what the host has, or they protect nothing. */
+static double protect_part(const struct controller *c)
+{
+	uint64_t reserve = c->set->host.reserve_bytes;
+	double all = (double)c->facts.memory_bytes, sum = 0, most;
+
+	most = all - (reserve == UNLIMITED ? RESERVE_PART * all : (double)reserve);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->services[i].kept.tier == TIER_GOLD)
+			sum += working_set(&c->plan.services[i]);
+	return sum > most && sum > 0 ? fmax(most, 0) / sum : 1;
+}
+
+static void baseline(const struct service_state *s, const struct tick_service *ts, enum knob k,
+		     struct want *w)
+{
+	w->reason = REASON_BASELINE;
+	w->keep = !s->kept.knobs[k].decided || !(ts->baseline_known & 1u << k);
+	w->unlimited = ts->baseline[k] == UNLIMITED;
+	w->value = w->unlimited ? 0 : (double)ts->baseline[k];
+}
+
+static void want_low(const struct controller *c, size_t i, const struct tick_service *ts,
+		     struct want *w)
+{
+	const struct service_state *s = &c->services[i];
+	const struct policy_memory *p = &s->policy->memory;
+	double set = working_set(&c->plan.services[i]);
+
+	if (s->kept.tier != TIER_GOLD && p->floor_bytes == 0) {
+		baseline(s, ts, KNOB_MEMORY_LOW, w);
+		return;
+	}
+	w->reason = REASON_MEMORY_PROTECT;
+	w->floor = p->floor_bytes;
+	w->ceiling = p->ceiling_bytes;
+	w->deadband = MEMORY_DEADBAND;
+	w->keep = ts->missing & MISSING_MEMORY && p->floor_bytes == 0;
+	w->value = s->kept.tier == TIER_GOLD ? set * s->own_part * protect_part(c) : 0;
+	want_input(w, "working_set_bytes", set);
+	want_input(w, "memory_bytes", (double)ts->memory_bytes);
+	want_input(w, "protected_part", s->own_part * protect_part(c));
+}
+
+/* Only ever stricter than its baseline for bronze on a host that is running out of memory. */
+static void want_high(const struct controller *c, size_t i, const struct tick_service *ts,
+		      struct want *w)
+{
+	const struct service_state *s = &c->services[i];
+	uint64_t now = ts->knob[KNOB_MEMORY_HIGH];
+	bool pressed = c->memory_available_bytes < PRESSURE_PART * (double)c->facts.memory_bytes;
+	double stalled = (double)ts->psi_memory_full_us * (double)NS_PER_US / (double)c->period_ns;
+
+	baseline(s, ts, KNOB_MEMORY_HIGH, w);
+	if (ts->missing & MISSING_MEMORY) {
+		w->keep = true;
+		return;
+	}
+	if (!(ts->missing & MISSING_PSI) && now != UNLIMITED &&
+	    s->kept.knobs[KNOB_MEMORY_HIGH].decided && stalled > STALLED_TOO_MUCH) {
+		*w = (struct want){.value = (double)now * STALLED_RAISE,
+				   .reason = REASON_GUARD_STALLED,
+				   .ceiling = UNLIMITED,
+				   .highest = UNLIMITED};
+		want_input(w, "stalled_part", stalled);
+	} else if (s->kept.tier == TIER_BRONZE && pressed && ts->memory_bytes) {
+		w->keep = w->unlimited = false;
+		w->reason = REASON_MEMORY_LIMIT;
+		w->deadband = 0.01;
+		w->tighten = true;
+		w->value = fmax((double)ts->memory_bytes * BRONZE_GIVES, least_limit(ts));
+		want_input(w, "host_available_bytes", c->memory_available_bytes);
+		want_input(w, "anon_bytes", (double)ts->anon_bytes);
+	}
+	w->at = s->policy->memory.at;
+}
+
+/* The policy's ceiling, and never less than what is in use with a margin: less would kill it. */
+static void want_limit(const struct controller *c, size_t i, const struct tick_service *ts,
+		       struct want *w)
+{
+	const struct service_state *s = &c->services[i];
+	const struct policy_memory *p = &s->policy->memory;
+	double least = least_limit(ts);
+
+	if (p->ceiling_bytes == UNLIMITED || p->ceiling_bytes >= c->facts.memory_bytes) {
+		baseline(s, ts, KNOB_MEMORY_MAX, w);
+		return;
+	}
+	w->reason = REASON_POLICY_CEILING;
+	w->at = p->ceiling_at.file ? p->ceiling_at : p->at;
+	w->must = true;
+	w->value = (double)p->ceiling_bytes;
+	w->keep = ts->missing & MISSING_MEMORY;
+	want_input(w, "memory_bytes", (double)ts->memory_bytes);
+	want_input(w, "anon_bytes", (double)ts->anon_bytes);
+	want_input(w, "ceiling_bytes", (double)p->ceiling_bytes);
+	if (w->value >= least)
+		return;
+	w->value = fmin(least, (double)c->facts.memory_bytes);
+	w->reason = REASON_MEMORY_LIMIT;
+	w->refused |= 1u << REFUSAL_IN_USE;
+}
+
+void plan_memory(struct controller *c, size_t i, const struct tick_service *ts,
+		 struct want wants[KNOB_COUNT])
+{
+	struct want *low = &wants[KNOB_MEMORY_LOW];
+
+	low->at = c->services[i].policy->memory.at;
+	want_low(c, i, ts, low);
+	want_high(c, i, ts, &wants[KNOB_MEMORY_HIGH]);
+	want_limit(c, i, ts, &wants[KNOB_MEMORY_MAX]);
+}

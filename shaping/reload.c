@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* reload.c - a controller for a changed policy set that goes on with what the old one has learned.
+ */
+#include <math.h>
+
+#include "agent/base/cleanup.h"
+#include "shaping/state.h"
+
+static void take_ladder(struct ladder *to, struct ladder *from)
+{
+	struct ladder had = *to;
+
+	if (to->step_ns[0] != from->step_ns[0])
+		return;
+	*to = *from;
+	*from = had;
+}
+
+static int same_api(const struct policy_service *p, size_t n, const struct policy_api *api)
+{
+	for (size_t i = 0; i < n; i++)
+		if (streq(p->apis[i].method, api->method) && streq(p->apis[i].route, api->route))
+			return (int)i;
+	return -1;
+}
+
+/* The old number of the new API @i, or -1; "other" is the last one in both. */
+static int old_api(const struct service_state *to, const struct service_state *from, size_t i)
+{
+	if (i + 1 == to->n_apis)
+		return (int)from->n_apis - 1;
+	return same_api(from->policy, from->policy->n_apis, &to->policy->apis[i]);
+}
+
+static bool same_apis(const struct service_state *to, const struct service_state *from)
+{
+	if (to->n_apis != from->n_apis)
+		return false;
+	for (size_t i = 0; i < to->n_apis; i++)
+		if (old_api(to, from, i) != (int)i)
+			return false;
+	return true;
+}
+
+static void take_all_apis(struct service_state *to, struct service_state *from)
+{
+	struct cost *cost = to->cost;
+
+	to->cost = from->cost;
+	from->cost = cost;
+	for (size_t i = 0; i < to->n_apis; i++)
+		to->apis[i] = from->apis[i];
+	for (size_t k = 0; k < to->n_slots; k++)
+		take_ladder(&to->requests[k], &from->requests[k]);
+}
+
+/* APIs came or went: series go with their route; what requests cost is learned anew. */
+static void take_some_apis(struct service_state *to, struct service_state *from)
+{
+	int32_t slot = 0;
+
+	for (size_t i = 0; i < to->n_apis; i++) {
+		int k = old_api(to, from, i);
+
+		if (k < 0)
+			continue;
+		to->apis[i].slo = from->apis[k].slo;
+		if (from->apis[k].slot < 0 || slot + 1 >= (int32_t)to->n_slots)
+			continue;
+		take_ladder(&to->requests[slot], &from->requests[from->apis[k].slot]);
+		to->apis[i].slot = slot++;
+	}
+}
+
+static void take_kept(struct service_state *to, struct service_state *from)
+{
+	enum tier tier = (enum tier)to->kept.tier;
+
+	to->kept = from->kept;
+	if (!to->policy->auto_tier || to->kept.tier > to->policy->tier_min ||
+	    to->kept.tier < to->policy->tier_max)
+		to->kept.tier = tier;
+	if (to->lead_steps != from->lead_steps)
+		to->kept.demand = (struct demand_state){.peak_ratio = 1};
+}
+
+/* The series know these already. */
+static void take_events(struct service_state *to, const struct service_state *from)
+{
+	for (size_t i = 0; i < to->n_events; i++)
+		for (size_t k = 0; k < from->n_events; k++)
+			if (to->events[i].id == from->events[k].id &&
+			    to->events[i].starts_real_ns == from->events[k].starts_real_ns)
+				to->events[i].told = from->events[k].told;
+}
+
+void service_take(struct service_state *to, struct service_state *from)
+{
+	take_ladder(&to->cpu, &from->cpu);
+	take_ladder(&to->memory, &from->memory);
+	take_ladder(&to->tx, &from->tx);
+	to->lead_steps = MIN(to->lead_steps, to->cpu.horizon[0]);
+	take_kept(to, from);
+	take_events(to, from);
+	if (same_apis(to, from))
+		take_all_apis(to, from);
+	else
+		take_some_apis(to, from);
+}
+
+int controller_reload(struct controller *old, const struct policy_set *set,
+		      const struct host_facts *facts, struct controller **ret)
+{
+	_cleanup_(controller_freep) struct controller *c = NULL;
+	int r = controller_new(set, facts, old->period_ns, &c);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n; i++)
+		for (size_t k = 0; k < old->n; k++)
+			if (streq(c->services[i].policy->name, old->services[k].policy->name))
+				service_take(&c->services[i], &old->services[k]);
+	c->budget = old->budget;
+	c->now_ns = old->now_ns;
+	c->unmanaged_mcpu = old->unmanaged_mcpu;
+	c->frozen = old->frozen;
+	c->observe = old->observe;
+	*ret = take_ptr(c);
+	return 0;
+}

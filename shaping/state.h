@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* state.h - what a controller remembers between ticks; for the files of shaping/ alone. */
+#ifndef FORESHAPE_STATE_H
+#define FORESHAPE_STATE_H
+
+#include "forecast/cost.h"
+#include "shaping/ladder.h"
+#include "shaping/share.h"
+#include "shaping/slo.h"
+#include "shaping/tick.h"
+
+#define LEAD_MAX_STEPS 301 /* forecasts waiting to be scored */
+#define EVENTS_MAX     (POLICY_MAX_EVENTS * 2)
+#define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
+
+/* Where the demand of a service can be forecast from. */
+enum demand_source {
+	DEMAND_SERIES, /* its CPU use on the shortest clock */
+	DEMAND_APIS,   /* its APIs' requests times their cost */
+	DEMAND_MINUTE, /* the next clock, scaled by how far peaks stand above its means */
+	DEMAND_SOURCES
+};
+
+/* What was decided about one knob and what came of it. */
+struct knob_state {
+	uint64_t value;                 /* decided last */
+	uint64_t previous;              /* before that */
+	uint64_t changed_ns;            /* when; 0: never */
+	uint64_t lowered_ns;            /* when a lowering began to be watched; 0: none is */
+	double burn_before;             /* burn rate when it was */
+	uint64_t avoid, avoid_until_ns; /* lowerings to this or less went wrong */
+	uint64_t hold, hold_until_ns;   /* raised to this by the guard: not lowered below it */
+	uint64_t retry_ns;              /* the kernel refused: not before */
+	uint16_t reason;                /* of the value decided last */
+	bool decided;                   /* by us, ever */
+	bool pending;                   /* no word from the kernel yet */
+};
+
+struct demand_state {
+	double loss[DEMAND_SOURCES]; /* mean pinball loss, recent */
+	uint32_t scored[DEMAND_SOURCES];
+	uint32_t chosen; /* enum demand_source */
+	uint32_t at, filled;
+	float issued[LEAD_MAX_STEPS][DEMAND_SOURCES];
+	float used[LEAD_MAX_STEPS];
+	double peak_ratio; /* of the peak over the lead to the next clock's mean */
+};
+
+/* Plain memory: saved and loaded as it is. */
+struct service_kept {
+	struct knob_state knobs[KNOB_COUNT];
+	struct demand_state demand;
+	struct slo_window slo;
+	double utilisation;          /* of planned CPU, learned */
+	double level_less;           /* the demand is read at its quantile less this, learned */
+	double planned_mcpu;         /* by the tick before */
+	double need_most_mcpu;       /* ever */
+	double tx_most_bits_per_s;   /* ever */
+	double use_peak_mcpu;        /* decaying maximum of use */
+	double guard_use_mcpu;       /* decaying maximum over the guard's short intervals */
+	double guard_ratio;          /* throttled share of periods, over about 10 s */
+	uint64_t guard_ns;           /* of its last raise */
+	uint64_t burned_ns;          /* when the objective was last found missed */
+	uint64_t capped_ns, calm_ns; /* contention began; seemed over since */
+	uint64_t tier_ns, missed_ns, idle_ns; /* effective tier changed; misses, idleness began */
+	uint32_t tier;                        /* enum tier, effective */
+	uint32_t ticks;                       /* with CPU measured, up to the maximum */
+	bool guard_throttled;                 /* in its interval before */
+	bool capped;
+};
+
+struct api_kept {
+	struct slo_window slo;
+	int32_t slot; /* of the series and the cost model; -1: no traffic yet */
+};
+
+struct known_event {
+	uint32_t id;
+	bool told; /* the series know */
+	int64_t starts_real_ns;
+	uint64_t lasts_ns;
+	double multiplier;
+};
+
+struct service_state {
+	const struct policy_service *policy;
+	struct ladder cpu, memory, tx;
+	struct cost *cost;
+	size_t n_slots;
+	struct ladder *requests; /* [n_slots] */
+	size_t n_apis;           /* "other" included */
+	struct api_kept *apis;   /* [n_apis] */
+	struct service_kept kept;
+	struct known_event events[EVENTS_MAX];
+	size_t n_events;
+	unsigned int lead_steps;
+
+	/* Of this tick alone. */
+	double use_mcpu;  /* measured; NAN: not */
+	double need_mcpu; /* what it would have used without its limit; NAN: unknown */
+	double throttled; /* share of periods; 0 where not measured */
+	double quantile;
+	double demand_mcpu; /* at the quantile, peak over the lead */
+	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
+	double own_part;    /* of it for APIs at the service's own tier */
+	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
+	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
+	struct forecast slot_peak[COST_MAX_APIS];
+	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
+	bool stale, event_near;
+};
+
+struct budget {
+	uint64_t second[BUDGET_SLOTS];
+	uint32_t writes[BUDGET_SLOTS];
+};
+
+struct controller {
+	const struct policy_set *set;
+	struct host_facts facts;
+	uint64_t period_ns;
+	size_t n;
+	struct service_state *services;
+	struct plan plan;
+	struct share_claim *claims; /* [n * TIER_COUNT] */
+	struct budget budget;
+	uint64_t now_ns;
+	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
+	double available_mcpu; /* capacity less the reserve and what is not managed */
+	double memory_available_bytes;
+	bool contention, frozen, gap, observe;
+};
+
+/*
+ * The host has less than it wants, and its limit is its share: being throttled then is what it
+ * means. The loose limit of silver is no share.
+ */
+static inline bool is_short(const struct service_state *s)
+{
+	bool loose = s->policy->cpu.mode == CPU_RESERVE && s->kept.tier != TIER_BRONZE;
+
+	return !loose && s->got_mcpu < s->want_mcpu * 0.99;
+}
+
+/* controller.c: the state of a service of @policy, empty; and its release. */
+int service_new(const struct controller *c, const struct policy_service *policy,
+		struct service_state *ret);
+void service_free(struct service_state *s);
+
+/* reload.c: moves what @from has learned to @to, a service of equal name. */
+void service_take(struct service_state *to, struct service_state *from);
+
+/* All ladders of a service in a fixed order; NULL past the last. */
+struct ladder *service_ladder(const struct service_state *s, size_t k);
+
+/* Nanoseconds from @at to now; a time that is still to come is of another boot: long ago. */
+static inline uint64_t since(const struct controller *c, uint64_t at)
+{
+	return at && c->now_ns >= at ? c->now_ns - at : UINT64_MAX;
+}
+
+/* learn.c: one interval of service @i into series, cost model, objective windows. */
+void learn(struct controller *c, size_t i, const struct tick_input *in);
+
+/* demand.c: forecasts into s->demand_mcpu and the plan's service. */
+void demand(struct controller *c, size_t i);
+/* feedback.c: target utilisation and effective tier from how it went. */
+void feedback(struct controller *c, size_t i);
+/* capacity.c: want, got and appetite of every service; contention. */
+void capacity(struct controller *c, const struct tick_input *in);
+
+/* What a knob should be, before it is settled against what it is. */
+struct want {
+	double value;
+	bool unlimited;    /* instead of a value */
+	bool keep;         /* no opinion: what is in force stays */
+	bool tighten;      /* the careful way is down: lower at once, raise after the dwell */
+	bool must;         /* neither dwell nor step nor memory of failures apply */
+	uint64_t dwell_ns; /* before going the careful way; 0: the host's */
+	enum reason reason;
+	struct policy_pos at;
+	uint64_t floor, ceiling, highest;
+	double deadband; /* at least this; the host's where larger */
+	uint32_t refused;
+	size_t n_inputs;
+	struct {
+		const char *name;
+		double value;
+	} inputs[TICK_MAX_INPUTS];
+};
+void want_input(struct want *w, const char *name, double value);
+
+/* plan_cpu.c, plan_memory.c, plan_link.c: fill the wants of service @i. */
+void plan_cpu(struct controller *c, size_t i, const struct tick_service *ts,
+	      struct want wants[KNOB_COUNT]);
+void plan_memory(struct controller *c, size_t i, const struct tick_service *ts,
+		 struct want wants[KNOB_COUNT]);
+void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
+	       struct want wants[KNOB_COUNT]);
+void plan_links(struct controller *c,
+		const struct tick_input *in); /* once a tick, before plan_link */
+void fit_links(struct controller *c);         /* after settle_budget: rates never exceed a link's */
+
+/* settle.c: from what is wanted to an entry; then the minute's budget over all entries. */
+void settle(struct controller *c, size_t i, enum knob knob, const struct tick_service *ts,
+	    const struct want *w, struct plan_entry *entry);
+void settle_budget(struct controller *c);
+void settle_now(struct controller *c, struct plan_entry *e); /* whatever the budget says */
+bool budget_take(struct budget *b, uint64_t now_ns, uint64_t per_minute);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tick.c - one control step: learn, forecast, share, want, settle. */
+#include <math.h>
+
+#include "shaping/state.h"
+
+#define GAP_PERIODS 3   /* an interval of more is a gap: what was measured over it is a blur */
+#define US_PER_MCPU 100 /* in a period of 100 ms */
+/* Refusals that say that a knob can't be changed now, whatever is wanted. */
+#define NOT_OURS                                                                                   \
+	(1u << REFUSAL_YIELDED | 1u << REFUSAL_UNSUPPORTED | 1u << REFUSAL_WRITE_FAILED |          \
+	 1u << REFUSAL_FROZEN | 1u << REFUSAL_STALE)
+#define RETRY_NS (5 * NS_PER_S)
+
+void want_input(struct want *w, const char *name, double value)
+{
+	if (w->n_inputs == TICK_MAX_INPUTS)
+		return;
+	w->inputs[w->n_inputs].name = name;
+	w->inputs[w->n_inputs++].value = value;
+}
+
+static void begin(struct controller *c, const struct tick_input *in)
+{
+	c->gap = in->interval_ns > GAP_PERIODS * c->period_ns;
+	c->now_ns = in->now_mono_ns;
+	c->frozen = in->frozen;
+	c->observe = in->observe;
+	c->memory_available_bytes = in->host_memory_available_bytes == UNLIMITED
+					    ? (double)c->facts.memory_bytes
+					    : (double)in->host_memory_available_bytes;
+}
+
+/* In observe mode what was decided counts as in force, so that the plan goes on as it would. */
+static struct tick_service in_force(const struct controller *c, size_t i,
+				    const struct tick_service *ts)
+{
+	struct tick_service v = *ts;
+
+	if (!c->observe)
+		return v;
+	for (int k = 0; k < KNOB_COUNT; k++)
+		if (c->services[i].kept.knobs[k].decided)
+			v.knob[k] = c->services[i].kept.knobs[k].value;
+	return v;
+}
+
+/*
+ * The kernel refuses a quota below the burst in force: where cpu.max is to go there, the burst goes
+ * first, and cpu.max a tick later.
+ */
+static void burst_first(struct plan_entry *max, struct plan_entry *burst)
+{
+	if (!max->change || max->value >= max->before || burst->before <= max->value * US_PER_MCPU)
+		return;
+	if (!(burst->refused & NOT_OURS)) {
+		burst->value = MIN(burst->value, max->value * US_PER_MCPU);
+		burst->reason = REASON_BURST;
+		burst->change = true;
+	}
+	max->change = false;
+	max->value = max->before;
+	max->refused |= 1u << REFUSAL_IN_USE;
+}
+
+static void plan_service(struct controller *c, size_t i, const struct tick_input *in)
+{
+	struct tick_service ts = in_force(c, i, &in->services[i]);
+	struct plan_entry *entries = &c->plan.entries[i * KNOB_COUNT];
+	struct want wants[KNOB_COUNT];
+
+	for (int k = 0; k < KNOB_COUNT; k++)
+		wants[k] = (struct want){.ceiling = UNLIMITED, .highest = UNLIMITED};
+	plan_cpu(c, i, &ts, wants);
+	plan_memory(c, i, &ts, wants);
+	plan_link(c, i, &ts, wants);
+	for (int k = 0; k < KNOB_COUNT; k++)
+		settle(c, i, (enum knob)k, &ts, &wants[k], &entries[k]);
+	if (ts.known & 1u << KNOB_CPU_MAX_BURST)
+		burst_first(&entries[KNOB_CPU_MAX], &entries[KNOB_CPU_MAX_BURST]);
+}
+
+const struct plan *tick_once(struct controller *c, const struct tick_input *in)
+{
+	begin(c, in);
+	for (size_t i = 0; i < c->n; i++) {
+		learn(c, i, in);
+		demand(c, i);
+		feedback(c, i);
+	}
+	capacity(c, in);
+	plan_links(c, in);
+	for (size_t i = 0; i < c->n; i++)
+		plan_service(c, i, in);
+	settle_budget(c);
+	fit_links(c);
+	for (size_t i = 0; i < c->n; i++)
+		c->services[i].kept.planned_mcpu = c->services[i].got_mcpu;
+	return &c->plan;
+}
+
+void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t after, int err)
+{
+	struct knob_state *ks;
+
+	if (entry->service >= c->n || entry->knob >= KNOB_COUNT)
+		return;
+	ks = &c->services[entry->service].kept.knobs[entry->knob];
+	ks->pending = false;
+	if (err == 0) {
+		ks->value = after;
+		return;
+	}
+	ks->value = entry->before;
+	ks->lowered_ns = 0;
+	ks->retry_ns = MAX(ks->changed_ns, c->now_ns) + RETRY_NS;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tick.h - one control step: what was measured goes in, what each knob should be comes out. Pure:
+ * run feeds it the host, replay feeds it a file, and both get the same decisions bit for bit.
+ */
+#ifndef FORESHAPE_TICK_H
+#define FORESHAPE_TICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "forecast/forecast.h"
+#include "policies/policy.h"
+#include "shaping/knob.h"
+#include "shaping/reason.h"
+#include "shaping/slo.h"
+
+#define TICK_MAX_INPUTS 10 /* named numbers behind one decision */
+
+/* What the host has; set at start and reload. */
+struct host_facts {
+	uint64_t capacity_mcpu;
+	uint64_t memory_bytes;
+	uint64_t swap_bytes;
+};
+
+/* One API over the interval: differences, not totals. */
+struct tick_api {
+	uint64_t requests; /* arrived */
+	uint64_t finished;
+	uint64_t errors; /* 5xx + aborted */
+	uint64_t bytes_in, bytes_out;
+	double in_flight;   /* at its end */
+	uint64_t slo_total; /* answered or aborted, where the API or its service has an SLO */
+	uint64_t slo_good;  /* of which within the latency and no error */
+};
+
+/* "Not measured" as bits of tick_service.missing. */
+enum tick_missing {
+	MISSING_CPU = 1,
+	MISSING_MEMORY = 2,
+	MISSING_PSI = 4,
+	MISSING_APIS = 8, /* the packet programs are not attached */
+	MISSING_ALL = 16, /* the cgroup is gone */
+};
+
+struct tick_service {
+	uint32_t missing;
+	uint64_t cpu_usage_us;                           /* used in the interval */
+	uint64_t nr_periods, nr_throttled, throttled_us; /* in the interval */
+	uint64_t memory_bytes, anon_bytes, file_bytes;   /* at its end */
+	uint64_t psi_cpu_some_us, psi_memory_some_us, psi_memory_full_us, psi_io_some_us;
+	uint64_t tx_bytes; /* on the wire, in the interval */
+	/* What is in force, read back: UNLIMITED where there is no limit; bit k of known: knob k
+	 * was read. */
+	uint64_t knob[KNOB_COUNT];
+	uint32_t known;
+	uint32_t yielded; /* bit k: knob k belongs to somebody else until adopted */
+	uint32_t baseline_known;
+	uint64_t baseline[KNOB_COUNT];
+	const struct tick_api *apis; /* [n_apis of the policy + 1]; the last is "other" */
+};
+
+struct tick_input {
+	uint64_t now_mono_ns;
+	int64_t now_real_ns;
+	uint64_t interval_ns;        /* since the last tick; much more than the period: a gap */
+	uint64_t host_cpu_used_mcpu; /* all of the host, mean over the interval; UNLIMITED: not
+					measured */
+	uint64_t host_memory_available_bytes;
+	bool frozen;  /* record, but hold every knob */
+	bool observe; /* nothing is written: what was decided counts as in force from then on */
+	const struct tick_service *services; /* [n_services], the policy set's order */
+};
+
+/* One decision about one knob. An entry is made for every knob of every service at every tick. */
+struct plan_entry {
+	uint32_t service;
+	uint16_t knob;    /* enum knob */
+	uint16_t reason;  /* enum reason: why it has this value */
+	uint64_t value;   /* what it should be; equal to what is in force where nothing changes */
+	uint64_t before;  /* what is in force */
+	bool change;      /* write it */
+	bool urgent;      /* by the fast guard */
+	uint32_t refused; /* bits of enum reason's refusals: what was considered and not done */
+	uint64_t floor, ceiling;  /* for the keeper's own clamp */
+	struct policy_pos policy; /* the line that decides; file NULL: a default */
+	size_t n_inputs;
+	struct {
+		const char *name; /* static text with its unit: "demand_q99_mcpu" */
+		double value;
+	} inputs[TICK_MAX_INPUTS];
+};
+
+/* What is known of a service after a tick, for status and history. */
+struct plan_service {
+	enum tier effective_tier;
+	struct forecast demand_mcpu;       /* peak over the lead horizon */
+	struct forecast demand_bytes;      /* memory, at the lead horizon */
+	struct forecast demand_bits_per_s; /* peak over the lead horizon */
+	double planned_mcpu;               /* what the plan reserves for it */
+	double slo_attained; /* over the service's window; NAN: no traffic or no SLO */
+	double burn_rate_fast,
+		burn_rate_slow; /* 1 uses up the error budget exactly; NAN as above */
+	double cpu_usage_mcpu, throttled_ratio;
+};
+
+struct plan {
+	size_t n_entries;
+	struct plan_entry *entries; /* room for n_services * KNOB_COUNT, owned by the controller */
+	struct plan_service *services; /* [n_services], owned by the controller */
+	uint64_t planned_mcpu;         /* sum over services */
+	bool contention;               /* predicted demand exceeds what the host has */
+};
+
+struct controller;
+
+/*
+ * Makes the state for @set on a host of @facts ticking every @period_ns. @set must outlive it.
+ * Returns 0 and *ret (controller_free), -EINVAL, -ENOMEM.
+ */
+int controller_new(const struct policy_set *set, const struct host_facts *facts, uint64_t period_ns,
+		   struct controller **ret);
+/* A reload: a controller for @set that takes over the series and costs of services of equal name.
+ */
+int controller_reload(struct controller *old, const struct policy_set *set,
+		      const struct host_facts *facts, struct controller **ret);
+void controller_free(struct controller *c);
+void controller_freep(struct controller **c);
+
+/* One step. The plan is valid until the next call. Never fails; no allocation, no system call. */
+const struct plan *tick_once(struct controller *c, const struct tick_input *in);
+
+/*
+ * The fast guard between ticks (SPEC 4.4): from the throttling of the last @interval_ns of
+ * @service, in @s, decides whether its cpu.max has to go up now. Returns true and fills @ret.
+ */
+bool tick_guard(struct controller *c, uint32_t service, const struct tick_service *s,
+		uint64_t now_mono_ns, uint64_t interval_ns, struct plan_entry *ret);
+
+/* What became of a decision: @err 0 or a negative errno, @after as read back. */
+void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t after, int err);
+
+/* A known event for @service (index), times on the real clock; multiplier NAN: learn it. */
+int controller_event(struct controller *c, uint32_t service, const char *name,
+		     int64_t starts_real_ns, uint64_t lasts_ns, double multiplier);
+
+/*
+ * Period searches of all series, as series_job in forecast.h. NULL: none due. A job may be given
+ * back to the controller a reload made of the one it was taken from, or to NULL: nothing comes of
+ * it.
+ */
+struct tick_job;
+struct tick_job *controller_job_take(struct controller *c);
+void controller_job_run(struct tick_job *job);
+void controller_job_give(struct controller *c, struct tick_job *job);
+
+/*
+ * What a forecast is asked for by name. @api: index, or -1 for the service's CPU (mcpu). The clock
+ * (1 s, 1 min, 1 h) follows from @horizon_ns. Fills up to @max points of the path to the horizon,
+ * @report of the series behind it. Returns the number of points, 0: nothing learned yet, -ENOENT.
+ */
+struct forecast_point {
+	uint64_t ahead_ns;
+	struct forecast f;
+};
+int controller_forecast(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
+			struct forecast_point *points, size_t max, struct series_report *report);
+/* CPU-us per request of @api of @service; NAN: not learned yet. */
+double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api);
+double controller_base_mcpu(const struct controller *c, uint32_t service);
+/* How the objective of @api of @service (-1: the service's own) is kept; false where it has none.
+ */
+bool controller_slo(const struct controller *c, uint32_t service, int api, struct slo_view *ret);
+/* What the plan of @service aims to use of what it reserves, learned; 0..1. */
+double controller_utilisation(const struct controller *c, uint32_t service);
+
+/* State to bytes and back, by service name, for restarts. Load ignores what no longer fits. */
+size_t controller_save_size(const struct controller *c);
+size_t controller_save(const struct controller *c, void *buf, size_t size);
+int controller_load(struct controller *c, const void *buf, size_t size);
+
+#endif
