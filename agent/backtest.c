@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* backtest.c - forecasts of a recorded series from rolling origins. */
+#include "agent/backtest.h"
+
+#include <errno.h>
+#include <math.h>
+#include <time.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/base/parse.h"
+#include "agent/base/util.h"
+
+#define SCORED_LEVELS  7 /* of the grid; .99 is judged by the coverage */
+#define MIN_PERIOD     24
+#define MAX_PERIOD     10080 /* longest period looked for, in steps */
+#define TEXT           64
+#define PROGRESS_PARTS 50
+#define LOWEST         (3.41 / 2.18) /* the 1 % level from the 5 % one, as far again from the median */
+
+struct run {
+	const struct csv_series *s;
+	const struct backtest_conf *conf;
+	struct series *series;
+	double pinball, size, error; /* sums over scored steps */
+	size_t in80, in90, in98, scored, origins;
+	uint64_t learn_ns, forecast_ns;
+	size_t forecasts;
+};
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void score(struct run *r, const struct forecast *f, double y)
+{
+	double lowest = f->q[3] - (f->q[3] - f->q[0]) * LOWEST;
+
+	if (isnan(y))
+		return;
+	for (int i = 0; i < SCORED_LEVELS; i++) {
+		double level = forecast_level[i], d = y - f->q[i];
+
+		r->pinball += 2 * (d < 0 ? (level - 1) * d : level * d) / SCORED_LEVELS;
+	}
+	r->size += fabs(y);
+	r->error += fabs(y - f->q[3]);
+	r->in80 += y >= f->q[1] && y <= f->q[5];
+	r->in90 += y >= f->q[0] && y <= f->q[6];
+	r->in98 += y >= lowest && y <= f->q[7];
+	r->scored++;
+}
+
+static void emit(struct run *r, size_t origin, size_t step, const struct forecast *f)
+{
+	FILE *out = r->conf->emit;
+	double y = r->s->values[origin + step];
+	char from[TEXT], at[TEXT];
+
+	if (!out)
+		return;
+	fprintf(out, "%s,%zu,%s,", csv_format_time(from, sizeof(from), r->s, origin), step,
+		csv_format_time(at, sizeof(at), r->s, origin + step));
+	if (!isnan(y))
+		fprintf(out, "%.9g", y);
+	fprintf(out, ",%.9g", f->mean);
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		fprintf(out, ",%.9g", f->q[i]);
+	fputc('\n', out);
+}
+
+static void forecast_from(struct run *r, size_t origin)
+{
+	uint64_t began = cpu_ns();
+
+	r->origins++;
+	for (size_t step = 1; step <= r->conf->horizon; step++) {
+		struct forecast f;
+
+		series_predict(r->series, (unsigned int)step, &f);
+		score(r, &f, r->s->values[origin + step]);
+		emit(r, origin, step, &f);
+	}
+	r->forecast_ns += cpu_ns() - began;
+}
+
+static void search_periods(struct series *s)
+{
+	struct series_job *job = series_job_take(s);
+
+	if (!job)
+		return;
+	series_job_run(job);
+	series_job_give(s, job);
+}
+
+/* Whether a forecast is made after step @i. */
+static bool is_origin(const struct run *r, size_t i)
+{
+	return i + 1 >= r->conf->train && (i + 1 - r->conf->train) % r->conf->stride == 0 &&
+	       i + r->conf->horizon < r->s->n;
+}
+
+static void roll(struct run *r)
+{
+	size_t part = r->s->n / PROGRESS_PARTS + 1;
+	uint64_t began;
+
+	for (size_t i = 0; i < r->s->n; i++) {
+		if (r->conf->progress && i % part == 0)
+			r->conf->progress(i, r->s->n);
+		began = i % 64 == 0 ? cpu_ns() : 0;
+		series_observe(r->series, r->s->values[i]);
+		if (began)
+			r->learn_ns += cpu_ns() - began;
+		search_periods(r->series);
+		if (is_origin(r, i))
+			forecast_from(r, i);
+	}
+	if (r->conf->progress)
+		r->conf->progress(r->s->n, r->s->n);
+}
+
+/* Mean change from step to step in the training part; NAN where there is none. */
+static double naive_error(const struct csv_series *s, size_t train)
+{
+	double sum = 0, n = 0;
+
+	for (size_t i = 1; i < train; i++) {
+		double d = fabs(s->values[i] - s->values[i - 1]);
+
+		if (isnan(d))
+			continue;
+		sum += d;
+		n++;
+	}
+	return n > 0 && sum > 0 ? sum / n : NAN;
+}
+
+static int enough(const struct csv_series *s, const struct backtest_conf *conf, struct err *e)
+{
+	char have[TEXT], need[TEXT];
+
+	if (conf->train < 1 || conf->horizon < 1 || conf->stride < 1)
+		return err_say(e, -EINVAL,
+			       "training, horizon and stride must be at least one step");
+	if (conf->train + conf->horizon <= s->n)
+		return 0;
+	return err_say(
+		e, -EINVAL,
+		"%zu steps (%s) are too few for --train and --horizon of %zu steps (%s) together: "
+		"pass shorter ones",
+		s->n, format_duration(have, sizeof(have), s->n * s->step_ns),
+		conf->train + conf->horizon,
+		format_duration(need, sizeof(need), (conf->train + conf->horizon) * s->step_ns));
+}
+
+static void finish(const struct run *r, struct backtest_score *ret)
+{
+	double n = (double)r->scored;
+
+	*ret = (struct backtest_score){.origins = r->origins, .scored = r->scored};
+	ret->wql = r->size > 0 ? r->pinball / r->size : NAN;
+	ret->mase = r->error / n / naive_error(r->s, r->conf->train);
+	ret->coverage80 = (double)r->in80 / n;
+	ret->coverage90 = (double)r->in90 / n;
+	ret->coverage98 = (double)r->in98 / n;
+	ret->update_us = (double)r->learn_ns / ((double)r->s->n / 64 + 1) / (double)NS_PER_US;
+	ret->forecast_us = (double)r->forecast_ns / (double)r->origins / (double)NS_PER_US;
+	series_report(r->series, &ret->report);
+}
+
+int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
+		 struct backtest_score *ret, struct err *e)
+{
+	_cleanup_(series_freep) struct series *series = NULL;
+	struct run r = {.s = s, .conf = conf};
+	struct series_conf shape = {.step_ns = s->step_ns};
+	int err = enough(s, conf, e);
+
+	if (err < 0)
+		return err;
+	shape.horizon = (unsigned int)conf->horizon;
+	shape.max_period = (unsigned int)clamp_u64(s->n / 2, MIN_PERIOD, MAX_PERIOD);
+	err = series_new(&shape, &series);
+	if (err < 0)
+		return err_set(e, err, "forecast %zu steps ahead", conf->horizon);
+	r.series = series;
+	if (conf->emit)
+		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99\n", conf->emit);
+	roll(&r);
+	finish(&r, ret);
+	if (conf->emit && (fflush(conf->emit) != 0 || ferror(conf->emit)))
+		return err_set(e, errno > 0 ? -errno : -EIO, "write the forecasts");
+	return 0;
+}

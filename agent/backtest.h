@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* backtest.h - forecasts of a recorded series from rolling origins, scored against what came. */
+#ifndef FORESHAPE_BACKTEST_H
+#define FORESHAPE_BACKTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "agent/base/err.h"
+#include "agent/csv.h"
+#include "forecast/forecast.h"
+
+struct backtest_conf {
+	size_t train, horizon, stride; /* steps */
+	FILE *emit;                    /* every forecast goes here as CSV; NULL: nowhere */
+	void (*progress)(size_t step, size_t steps); /* now and then; NULL: nobody asks */
+};
+
+struct backtest_score {
+	size_t origins, scored; /* scored: steps with a value to compare with */
+	double wql;  /* mean of twice the pinball loss at .05 .1 .25 .5 .75 .9 .95 over mean |y| */
+	double mase; /* mean |y - median| over that of "as the step before" in the training part */
+	double coverage80, coverage90, coverage98;
+	double update_us, forecast_us; /* CPU, mean of one value and of one forecast of all steps */
+	struct series_report report;   /* at the end */
+};
+
+/*
+ * Learns @s value by value; after @train steps, and then every @stride, forecasts the next @horizon
+ * from what was learned so far. Returns 0, -EINVAL where there is too little for one origin (the
+ * text says what to pass), -ENOMEM, -EIO.
+ */
+int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
+		 struct backtest_score *ret, struct err *e);
+
+#endif

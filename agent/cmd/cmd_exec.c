@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* cmd_exec.c - exec: runs a command in a service's cgroup, made in every hierarchy. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/base/util.h"
+#include "agent/client.h"
+#include "agent/cmd.h"
+#include "policies/policy.h"
+#include "shaping/knobs/group.h"
+
+#define POLICIES_DIR   "/etc/foreshape/policies.d"
+#define ATTACH_NS      (2 * NS_PER_S)
+#define ATTACH_POLL_NS (20 * NS_PER_MS)
+
+/* As shells have it. */
+enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNALLED = 128 };
+
+static void print_errors(const struct policy_errors *errors)
+{
+	char text[1024];
+
+	for (size_t i = 0; i < errors->n; i++) {
+		if (!errors->list[i].warning)
+			fprintf(stderr, "%s\n",
+				policy_error_format(&errors->list[i], text, sizeof(text)));
+	}
+}
+
+/* The cgroup path of @service; EXIT_USAGE after saying why there is none. */
+static int find_path(const char *dir, const char *service, char path[GROUP_PATH_MAX])
+{
+	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(policy_set_freep) struct policy_set *set = NULL;
+	struct policy_errors errors = {};
+	int r = policy_load_dir(fd, dir, NULL, false, 0, 0, &set, &errors);
+
+	if (r < 0)
+		print_errors(&errors);
+	policy_errors_free(&errors);
+	if (r < 0)
+		return EXIT_USAGE;
+	for (size_t i = 0; i < set->n_services; i++) {
+		const struct policy_service *s = &set->services[i];
+
+		if (!streq(s->name, service))
+			continue;
+		if (s->cgroup[0] == '\0') {
+			fprintf(stderr,
+				"foreshape exec: %s is the unit %s: start it with 'systemctl start %s'\n",
+				service, s->unit, s->unit);
+			return EXIT_USAGE;
+		}
+		(void)copy_str(path, GROUP_PATH_MAX, s->cgroup);
+		return 0;
+	}
+	fprintf(stderr, "foreshape exec: no policy for service '%s' in %s\n", service, dir);
+	return EXIT_USAGE;
+}
+
+/* 1: its packets are counted; 0: not yet; -1: no agent, or one that has no such service. */
+static int is_attached(const char *service)
+{
+	json_t *status = NULL, *one;
+	int found = -1;
+	size_t i;
+
+	if (client_get("/v1/status", &status, NULL) < 0)
+		return -1;
+	json_array_foreach (json_object_get(status, "services"), i, one) {
+		const char *name = json_string_value(json_object_get(one, "name"));
+
+		if (name && streq(name, service))
+			found = json_is_true(json_object_get(one, "attached"));
+	}
+	json_decref(status);
+	return found;
+}
+
+static void wait_until_attached(const char *service)
+{
+	const struct timespec pause = {.tv_nsec = ATTACH_POLL_NS};
+
+	for (uint64_t ns = 0; ns < ATTACH_NS && is_attached(service) == 0; ns += ATTACH_POLL_NS)
+		(void)nanosleep(&pause, NULL);
+}
+
+/* In the group already; the parent says when to go on. */
+static void become_command(char **argv, const sigset_t *mask, int go_fd)
+{
+	char word;
+
+	if (read(go_fd, &word, 1) != 1)
+		_exit(EXIT_CANNOT_RUN);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(argv[0], argv);
+	fprintf(stderr, "foreshape exec: %s: %s\n", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+}
+
+/* What a terminal sends reaches the command by itself; what a process sends is passed on. */
+static int wait_for_command(pid_t pid, const sigset_t *mask)
+{
+	siginfo_t si;
+	int status;
+
+	for (;;) {
+		int sig = sigwaitinfo(mask, &si);
+
+		if (sig == SIGCHLD && waitpid(pid, &status, WNOHANG) == pid)
+			break;
+		if (sig > 0 && sig != SIGCHLD && si.si_code != SI_KERNEL)
+			(void)kill(pid, sig);
+	}
+	return WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void block_signals(sigset_t *mask, sigset_t *old)
+{
+	static const int passed_on[] = {SIGTERM, SIGINT,  SIGHUP,   SIGQUIT,
+					SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+
+	(void)sigemptyset(mask);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		(void)sigaddset(mask, passed_on[i]);
+	(void)sigprocmask(SIG_BLOCK, mask, old);
+}
+
+/* The child moves before anything of the command runs, so that no socket is older than the move. */
+static pid_t start_command(const struct hierarchies *h, const char *path, char **argv,
+			   const sigset_t *mask, int *ret_go_fd)
+{
+	int go[2], moved[2];
+	struct err e = {};
+	char word = 'm';
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(moved, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		if (group_enter(h, path, &e) < 0) {
+			fprintf(stderr, "foreshape exec: %s\n", e.text);
+			_exit(EXIT_CANNOT_RUN);
+		}
+		(void)!write(moved[1], &word, 1);
+		become_command(argv, mask, go[0]);
+	}
+	close(go[0]);
+	close(moved[1]);
+	(void)!read(moved[0], &word, 1);
+	close(moved[0]);
+	*ret_go_fd = go[1];
+	return pid;
+}
+
+static int run_in_group(const char *service, const char *path, char **argv)
+{
+	struct hierarchies h;
+	sigset_t mask, old;
+	struct err e = {};
+	int go_fd = -1, status;
+	pid_t pid;
+	int r = hierarchies_find("/proc/self/mountinfo", &h);
+
+	if (r < 0)
+		(void)err_set(&e, r, "find the cgroup hierarchies");
+	if (r == 0)
+		r = group_allowed(path, "", &e);
+	if (r == 0)
+		r = group_make(&h, path, &e);
+	if (r < 0) {
+		fprintf(stderr, "foreshape exec: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	block_signals(&mask, &old);
+	pid = start_command(&h, path, argv, &old, &go_fd);
+	if (pid < 0)
+		return EXIT_FAILED;
+	wait_until_attached(service);
+	(void)!write(go_fd, "g", 1);
+	close(go_fd);
+	status = wait_for_command(pid, &mask);
+	(void)group_remove(&h, path);
+	return status;
+}
+
+static int run(const struct cmd *cmd, struct cmd_args *args)
+{
+	const char *dir = cmd_option(args, "policies");
+	char path[GROUP_PATH_MAX];
+	int r;
+
+	if (args->n_words < 2) {
+		fprintf(stderr, "foreshape %s: a service and a command are needed\n", cmd->name);
+		return EXIT_USAGE;
+	}
+	r = find_path(dir ? dir : POLICIES_DIR, args->words[0], path);
+	return r ? r : run_in_group(args->words[0], path, args->words + 1);
+}
+
+static const struct cmd_option options[] = {
+	{"policies", "DIR", "policy files; " POLICIES_DIR " where not given"},
+	{},
+};
+
+const struct cmd cmd_exec = {
+	.name = "exec",
+	.args = "SERVICE -- CMD...",
+	.help = "run a command in a service's cgroup",
+	.more = "The cgroup of the service's policy is made in every hierarchy of the host where it is "
+		"missing. The command starts once a running agent counts its packets, at the latest "
+		"after 2 s. Signals are passed on, and its exit status is returned (128 + N for signal "
+		"N, 127 when it is not found, 126 when it cannot be run). Groups foreshape made are "
+		"removed when they are empty.",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* cmd_forecast_csv.c - foreshape forecast --csv: how well a recorded series would have been
+ * forecast. */
+#include "agent/cmd/forecast_csv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/backtest.h"
+#include "agent/base/cleanup.h"
+#include "agent/base/parse.h"
+#include "agent/base/util.h"
+#include "agent/csv.h"
+#include "agent/json.h"
+
+#define DEFAULT_HORIZON 60 /* steps, but no more than a tenth of what there is */
+#define TEXT            64
+
+struct lengths {
+	uint64_t step_ns, train_ns, horizon_ns, stride_ns; /* 0: not given */
+};
+
+/* Reads a duration that is not 0, where option @name is given. */
+static int take_duration(const struct cmd_args *args, const char *name, uint64_t *ret)
+{
+	const char *text = cmd_option(args, name);
+	uint64_t ns;
+
+	if (!text)
+		return 0;
+	if (parse_duration_ns(text, &ns) < 0 || ns == 0 || ns > INT64_MAX) {
+		fprintf(stderr,
+			"foreshape forecast: --%s '%s' is no duration such as 60s, 1h or 7d\n",
+			name, text);
+		return -EINVAL;
+	}
+	*ret = ns;
+	return 0;
+}
+
+static int take_lengths(const struct cmd_args *args, struct lengths *ret)
+{
+	if (take_duration(args, "step", &ret->step_ns) < 0 ||
+	    take_duration(args, "train", &ret->train_ns) < 0 ||
+	    take_duration(args, "horizon", &ret->horizon_ns) < 0 ||
+	    take_duration(args, "stride", &ret->stride_ns) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+/* Durations as steps, rounded up: half of the file to train on unless told, no overlap of origins.
+ */
+static struct backtest_conf to_steps(const struct csv_series *s, const struct lengths *l)
+{
+	struct backtest_conf c = {};
+
+	c.horizon = l->horizon_ns ? (l->horizon_ns - 1) / s->step_ns + 1
+				  : clamp_u64(s->n / 10, 1, DEFAULT_HORIZON);
+	c.train = l->train_ns ? (l->train_ns - 1) / s->step_ns + 1 : MAX(s->n / 2, 1);
+	c.stride = l->stride_ns ? (l->stride_ns - 1) / s->step_ns + 1 : c.horizon;
+	return c;
+}
+
+static void show_progress(size_t step, size_t steps)
+{
+	fprintf(stderr, "\r%3zu %%%s", 100 * step / steps, step == steps ? "\r     \r" : "");
+	fflush(stderr);
+}
+
+static json_t *models_json(const struct series_report *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_models; i++)
+		json_array_append_new(list, json_pack("{s:s,s:o,s:o}", "name", r->models[i].name,
+						      "weight", json_number(r->models[i].weight),
+						      "loss", json_number(r->models[i].loss)));
+	return list;
+}
+
+static json_t *periods_json(const struct series_report *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_periods; i++)
+		json_array_append_new(list, json_integer(r->periods[i]));
+	return list;
+}
+
+static int print_json(const struct csv_series *s, const struct backtest_conf *c,
+		      const struct backtest_score *score)
+{
+	json_t *coverage =
+		json_pack("{s:o,s:o,s:o}", "80", json_number(score->coverage80), "90",
+			  json_number(score->coverage90), "98", json_number(score->coverage98));
+	json_t *all = json_pack(
+		"{s:i,s:s,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1,
+		"column", s->column, "points", (json_int_t)s->n, "missing",
+		(json_int_t)s->n_missing, "step_s", (double)s->step_ns / (double)NS_PER_S,
+		"origins", (json_int_t)score->origins, "train_steps", (json_int_t)c->train,
+		"horizon_steps", (json_int_t)c->horizon, "stride_steps", (json_int_t)c->stride,
+		"wql", json_number(score->wql), "mase", json_number(score->mase), "coverage",
+		coverage, "update_us", json_number(score->update_us), "forecast_us",
+		json_number(score->forecast_us), "models", models_json(&score->report), "periods",
+		periods_json(&score->report));
+
+	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static void print_table(const struct csv_series *s, const struct backtest_conf *c,
+			const struct backtest_score *score)
+{
+	char step[TEXT], horizon[TEXT];
+	const struct series_report *r = &score->report;
+
+	printf("%s: %zu steps of %s, %zu missing\n", s->column, s->n,
+	       format_duration(step, sizeof(step), s->step_ns), s->n_missing);
+	printf("%zu origins, %s ahead (%zu steps), after %zu steps of training\n\n", score->origins,
+	       format_duration(horizon, sizeof(horizon), c->horizon * s->step_ns), c->horizon,
+	       c->train);
+	printf("weighted quantile loss  %.4f\n", score->wql);
+	printf("MASE                    %.3f\n", score->mase);
+	printf("coverage                80 %%: %.1f %%   90 %%: %.1f %%   98 %%: %.1f %%\n",
+	       100 * score->coverage80, 100 * score->coverage90, 100 * score->coverage98);
+	printf("periods (steps)         ");
+	for (size_t i = 0; i < r->n_periods; i++)
+		printf("%s%u", i > 0 ? ", " : "", r->periods[i]);
+	printf("%s\n\n%-22s %6s %10s\n", r->n_periods > 0 ? "" : "none found", "MODEL", "WEIGHT",
+	       "LOSS");
+	for (size_t i = 0; i < r->n_models; i++)
+		printf("%-22s %6.3f %10.4g\n", r->models[i].name, r->models[i].weight,
+		       r->models[i].loss);
+}
+
+static int run(struct cmd_args *args, const struct lengths *l, FILE *emit)
+{
+	_cleanup_(csv_free) struct csv_series s = {};
+	struct backtest_score score;
+	struct backtest_conf conf;
+	struct err e = {};
+
+	if (csv_read(cmd_option(args, "csv"), cmd_option(args, "column"), l->step_ns, &s, &e) < 0) {
+		fprintf(stderr, "foreshape: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	if (s.n_negative > 0)
+		fprintf(stderr, "foreshape: %zu negative values count as missing\n", s.n_negative);
+	conf = to_steps(&s, l);
+	conf.emit = emit;
+	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
+	if (backtest_run(&s, &conf, &score, &e) < 0) {
+		fprintf(stderr, "foreshape: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	if (args->json)
+		return print_json(&s, &conf, &score);
+	print_table(&s, &conf, &score);
+	return EXIT_OK;
+}
+
+int forecast_csv_main(const struct cmd *cmd, struct cmd_args *args)
+{
+	const char *to = cmd_option(args, "emit");
+	_cleanup_(fclosep) FILE *emit = NULL;
+	struct lengths l = {};
+
+	if (args->n_words > 0) {
+		fprintf(stderr, "foreshape %s: --csv takes no '%s' besides\n", cmd->name,
+			args->words[0]);
+		return EXIT_USAGE;
+	}
+	if (take_lengths(args, &l) < 0)
+		return EXIT_USAGE;
+	if (to) {
+		emit = fopen(to, "we");
+		if (!emit) {
+			fprintf(stderr, "foreshape: create %s: %s\n", to, strerror(errno));
+			return EXIT_FAILED;
+		}
+	}
+	return run(args, &l, emit);
+}

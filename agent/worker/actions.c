@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* actions.c - what people ask of a running agent. */
+#include <errno.h>
+#include <time.h>
+
+#include "agent/log.h"
+#include "agent/worker/worker.h"
+
+static int64_t until(uint64_t for_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec + (int64_t)for_ns;
+}
+
+int agent_reload(struct agent *a, struct err *e)
+{
+	struct err local = {};
+	int r = services_find_dir(a, &local);
+
+	if (r == 0)
+		r = services_load(a, false, &local);
+	if (r < 0) {
+		(void)copy_str(a->policy_problem, sizeof(a->policy_problem), local.text);
+		record_event(a, "reload", NULL, "kept the last good policies: %s", local.text);
+		if (e)
+			*e = local;
+		return r;
+	}
+	*a->policy_problem = '\0';
+	jobs_move(a->jobs);
+	events_apply(a);
+	services_watch(a); /* one not looked for yet must not be published as gone */
+	attach_reconcile(a);
+	record_event(a, "reload", NULL, "%zu services", a->n_services);
+	if (!a->n_services)
+		(void)agent_mode(a, false, 0, NULL);
+	return 0;
+}
+
+static void tell_keeper(struct agent *a, enum order_kind kind, uint32_t target, uint64_t value)
+{
+	struct worker_pending p = {
+		.order = {.kind = (uint16_t)kind, .target = target, .value = value}};
+
+	(void)orders_send(a, &p);
+}
+
+int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e)
+{
+	if (enforce && !a->n_services)
+		return err_say(e, -EINVAL,
+			       "no valid policy is loaded: there is nothing to enforce");
+	a->mode_until_real_ns = for_ns ? until(for_ns) : 0;
+	if (a->enforce == enforce)
+		return 0;
+	a->enforce = enforce;
+	tell_keeper(a, ORDER_ENFORCE, ORDER_NO_TARGET, enforce);
+	for (size_t i = 0; i < a->n_links; i++)
+		a->link_asked[i] = false;
+	attach_publish(a);
+	record_event(a, "mode", NULL, "%s", enforce ? "enforce" : "observe");
+	return 0;
+}
+
+int agent_freeze(struct agent *a, uint64_t for_ns, struct err *e)
+{
+	(void)e;
+	a->frozen_until_real_ns = for_ns ? until(for_ns) : 0;
+	record_event(a, "freeze", NULL, for_ns ? "changes are frozen" : "changes go on");
+	return 0;
+}
+
+/* Gives knobs of @service (all of them when NULL) away or takes them back. */
+static int change_hands(struct agent *a, const char *service, enum order_kind kind, struct err *e)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < a->n_services; i++) {
+		struct worker_service *s = &a->services[i];
+
+		if (service && !streq(service, s->policy->name))
+			continue;
+		found = true;
+		tell_keeper(a, kind, s->target, 0);
+		s->tick.yielded = kind == ORDER_YIELD ? (1u << KNOB_COUNT) - 1 : 0;
+		if (kind == ORDER_ADOPT && s->declared)
+			carry_read_knobs(a, s);
+		record_event(a, kind == ORDER_YIELD ? "yield" : "adopt", s->policy->name, "%s",
+			     kind == ORDER_YIELD ? "left alone until adopted" : "managed again");
+	}
+	if (found || !service)
+		return 0;
+	return err_say(e, -ENOENT, "no service '%s'; 'foreshape status' lists them", service);
+}
+
+int agent_adopt(struct agent *a, const char *service, struct err *e)
+{
+	return change_hands(a, service, ORDER_ADOPT, e);
+}
+
+int agent_yield(struct agent *a, const char *service, struct err *e)
+{
+	return change_hands(a, service, ORDER_YIELD, e);
+}
+
+static void restored(struct agent *a, const struct worker_pending *p, const struct answer *ans)
+{
+	struct worker_restore *r = p->arg;
+
+	for (size_t i = 0; i < a->n_services; i++)
+		if (a->services[i].declared)
+			carry_given_back(a, &a->services[i]);
+	record_event(a, "restore", NULL, "%llu knobs have their baseline again, %llu refused",
+		     (unsigned long long)ans->before, (unsigned long long)ans->after);
+	if (r && r->done)
+		r->done(r->arg, (unsigned int)ans->before, (unsigned int)ans->after);
+	free(r);
+}
+
+int agent_restore(struct agent *a, const char *service,
+		  void (*done)(void *arg, unsigned int restored, unsigned int refused), void *arg,
+		  struct err *e)
+{
+	int i = service ? agent_find(a, service) : 0, ret;
+	struct worker_restore *r;
+	struct worker_pending p = {.order = {.kind = ORDER_RESTORE, .target = ORDER_NO_TARGET},
+				   .done = restored};
+
+	if (i < 0)
+		return err_say(e, i, "no service '%s'; 'foreshape status' lists them", service);
+	(void)agent_mode(a, false, 0, NULL);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_set(e, -ENOMEM, "restore");
+	*r = (struct worker_restore){done, arg};
+	p.arg = r;
+	if (service)
+		p.order.target = a->services[i].target;
+	ret = orders_send(a, &p);
+	if (ret < 0) {
+		free(r);
+		return err_set(e, ret, "ask the keeper to restore");
+	}
+	return 0;
+}
+
+void actions_expire(struct agent *a)
+{
+	int64_t now = until(0);
+
+	if (a->frozen_until_real_ns && now >= a->frozen_until_real_ns)
+		(void)agent_freeze(a, 0, NULL);
+	if (!a->mode_until_real_ns || now < a->mode_until_real_ns)
+		return;
+	a->mode_until_real_ns = 0;
+	log_info("the time to %s is over", a->enforce ? "enforce" : "observe");
+	if (a->enforce) /* a trial that ends leaves nothing behind */
+		(void)agent_restore(a, NULL, NULL, NULL, NULL);
+	else
+		(void)agent_mode(a, true, 0, NULL);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_json.c - the documents of the API keep the shapes others rely on. */
+#include <stdlib.h>
+
+#include "tests/check.h"
+#include "agent/json.h"
+#include "tests/agent/fake.h"
+
+/* True when @object has every one of the blank-separated @keys. */
+static bool has_keys(const json_t *object, const char *keys)
+{
+	char key[40];
+
+	while (*keys) {
+		size_t n = strcspn(keys, " ");
+
+		(void)copy_str(key, n + 1, keys);
+		if (!json_object_get(object, key)) {
+			print_error("no key '%s'\n", key);
+			return false;
+		}
+		keys += n + (keys[n] == ' ');
+	}
+	return true;
+}
+
+static void status_has_the_contract_s_keys(void **state)
+{
+	json_auto_t *status = json_status(NULL);
+	const json_t *services = json_object_get(status, "services"),
+		     *s = json_array_get(services, 0);
+
+	assert_true(has_keys(
+		status, "schema mode pid worker_pid uptime_s degraded services db history_lost"));
+	assert_int_equal(json_array_size(services), 2);
+	assert_true(has_keys(
+		s, "name tier effective_tier cgroup owner cpu memory bandwidth slo present"));
+	assert_true(has_keys(json_object_get(s, "cpu"),
+			     "usage_mcpu limit_mcpu weight throttled_ratio demand_mcpu"));
+	assert_true(has_keys(json_object_get(json_object_get(s, "cpu"), "demand_mcpu"),
+			     "0.5 0.9 0.99"));
+	assert_true(has_keys(json_object_get(s, "memory"),
+			     "usage_bytes limit_bytes high_bytes demand_bytes"));
+	assert_true(has_keys(json_object_get(s, "bandwidth"),
+			     "rate_bits_per_s limit_bits_per_s demand_bits_per_s"));
+	assert_true(has_keys(json_array_get(json_object_get(s, "slo"), 0),
+			     "route objective latency_us attained burn_rate"));
+	assert_true(json_is_null(json_object_get(json_object_get(s, "cpu"), "limit_mcpu")));
+}
+
+static void apis_has_the_contract_s_keys(void **state)
+{
+	static const char latencies[] = "p50 p90 p99 p999 mean max";
+	json_auto_t *apis = json_apis(NULL, "checkout");
+	const json_t *list = json_object_get(apis, "apis"), *api = json_array_get(list, 0);
+
+	assert_true(has_keys(apis, "schema apis unattributed"));
+	assert_int_equal(json_array_size(list), 2);
+	assert_true(has_keys(
+		api, "service route requests responses aborted errors bytes_in bytes_out in_flight "
+		     "rate_per_s ttfb_us total_us cpu_us_per_request"));
+	assert_true(has_keys(json_object_get(api, "responses"), "1xx 2xx 3xx 4xx 5xx"));
+	assert_true(has_keys(json_object_get(api, "ttfb_us"), latencies));
+	assert_true(has_keys(json_object_get(api, "total_us"), latencies));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(apis, "unattributed"), "tls")),
+		41);
+	api = json_array_get(list, 1);
+	assert_true(json_is_null(json_object_get(api, "cpu_us_per_request")));
+	assert_true(json_is_null(json_object_get(json_object_get(api, "total_us"), "p99")));
+}
+
+static void explain_has_the_contract_s_keys(void **state)
+{
+	json_auto_t *explain = json_explain(NULL, 0);
+	const json_t *knob = json_array_get(json_object_get(explain, "knobs"), 0);
+
+	assert_true(has_keys(explain, "schema service knobs"));
+	assert_true(has_keys(knob, "knob value baseline reason inputs policy refused"));
+	assert_string_equal(json_string_value(json_object_get(knob, "policy")), "checkout.yaml:14");
+	assert_int_equal(json_array_size(json_object_get(knob, "refused")), 2);
+	assert_true(json_is_null(json_object_get(knob, "baseline")));
+}
+
+static void numbers_that_are_none_are_null(void **state)
+{
+	json_auto_t *nan = json_number(NAN), *inf = json_number(INFINITY),
+		    *none = json_limit(UNLIMITED);
+	json_auto_t *broken = json_text("a\xff z"), *large = json_count(UINT64_MAX);
+
+	assert_true(json_is_null(nan));
+	assert_true(json_is_null(inf));
+	assert_true(json_is_null(none));
+	assert_string_equal(json_string_value(broken), "a? z");
+	assert_int_equal(json_integer_value(large), INT64_MAX);
+}
+
+static void a_route_is_found_with_and_without_its_method(void **state)
+{
+	assert_int_equal(json_find_route(NULL, 0, "POST /v1/orders/{id}"), 0);
+	assert_int_equal(json_find_route(NULL, 0, "/v1/orders/{id}"), 0);
+	assert_int_equal(json_find_route(NULL, 0, "other"), 1);
+	assert_int_equal(json_find_route(NULL, 0, "/v1/orders"), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status_has_the_contract_s_keys),
+		cmocka_unit_test(apis_has_the_contract_s_keys),
+		cmocka_unit_test(explain_has_the_contract_s_keys),
+		cmocka_unit_test(numbers_that_are_none_are_null),
+		cmocka_unit_test(a_route_is_found_with_and_without_its_method),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
