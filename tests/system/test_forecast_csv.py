@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Not in the VM: it computes, the same on every kernel
+"""test_forecast_csv.py - forecast --csv reads any CSV or says what is wrong, and where."""
+import csv
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+BINARY = os.environ.get("FORESHAPE", "build/foreshape")
+HEADER = "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99".split(",")
+failed = False
+
+
+def check(name, ok, why=""):
+    global failed
+    failed = failed or not ok
+    print("ok %s" % name if ok else "not ok %s: %s" % (name, why), flush=True)
+
+
+def forecast(path, *options):
+    return subprocess.run([BINARY, "forecast", "--csv", path, *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
+
+
+def write(directory, name, text):
+    path = os.path.join(directory, name)
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def day(n, step=60, start=1000000000, form=str):
+    """A noisy day of 48 steps."""
+    rng = random.Random(1)
+    rows = ["time,rate,other"]
+    for i in range(n):
+        v = 100 * (1.5 + math.sin(i * 2 * math.pi / 48)) * math.exp(0.05 * rng.gauss(0, 1))
+        rows.append("%s,%.3f,%d" % (form(start + i * step), v, 7))
+    return rows
+
+
+def test_contract(d):
+    path = write(d, "day.csv", "\n".join(day(1500)) + "\n")
+    out = os.path.join(d, "out.csv")
+    done = forecast(path, "--train", "8h", "--horizon", "30m", "--stride", "20m", "--json", "--emit", out)
+    check("exit 0", done.returncode == 0, done.stderr)
+    r = json.loads(done.stdout)
+    keys = {"schema", "points", "step_s", "origins", "horizon_steps", "wql", "mase", "coverage",
+            "models", "periods"}
+    check("json has the contract's keys", keys <= set(r) and r["schema"] == 1, str(set(r)))
+    check("json counts", r["points"] == 1500 and r["step_s"] == 60 and r["horizon_steps"] == 30
+          and r["origins"] == (1500 - 480 - 30) // 20 + 1, done.stdout[:200])
+    check("period found", 48 in r["periods"], str(r["periods"]))
+    check("90 % interval covers 85 to 95 %", 0.85 <= r["coverage"]["90"] <= 0.95, str(r["coverage"]))
+    check("weights sum to 1", abs(sum(m["weight"] for m in r["models"]) - 1) < 0.01)
+    check("quantiles are near", r["wql"] < 0.04, str(r["wql"]))
+    with open(out, newline="") as f:
+        rows = list(csv.reader(f))
+    check("emitted header", rows[0] == HEADER, str(rows[0]))
+    check("emitted rows", len(rows) == 1 + 30 * r["origins"], str(len(rows)))
+    first = rows[1]
+    check("origin is the last observed time", first[0] == str(1000000000 + 479 * 60)
+          and first[1] == "1" and first[2] == str(1000000000 + 480 * 60), str(first))
+    check("quantiles in order", all(float(a) <= float(b) for row in rows[1:]
+                                    for a, b in zip(row[5:], row[6:])))
+    again = os.path.join(d, "again.csv")
+    forecast(path, "--train", "8h", "--horizon", "30m", "--stride", "20m", "--json", "--emit", again)
+    with open(out) as a, open(again) as b:
+        check("the same twice", a.read() == b.read())
+    table = forecast(path, "--train", "8h", "--horizon", "30m", "--stride", "20m")
+    check("table for people", "weighted quantile loss" in table.stdout and not table.stderr, table.stderr)
+
+
+def test_forms(d):
+    iso = write(d, "iso.csv", "\n".join(day(300, form=lambda t: time.strftime(
+        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(t)))))
+    out = os.path.join(d, "iso.out")
+    done = forecast(iso, "--train", "2h", "--horizon", "5m", "--emit", out, "--json")
+    with open(out) as f:
+        line = f.readlines()[1].split(",")
+    check("ISO-8601 in and out", done.returncode == 0 and line[0].endswith("Z") and "T" in line[2],
+          done.stderr + str(line))
+    values = "\n".join(row.split(",")[1] for row in day(300)[1:])
+    bare = write(d, "bare.csv", values)
+    done = forecast(bare, "--step", "60s", "--train", "7200s", "--horizon", "5m", "--json")
+    check("one column with --step", done.returncode == 0 and json.loads(done.stdout)["points"] == 300,
+          done.stderr)
+    done = forecast(bare, "--train", "2h", "--horizon", "5m")
+    check("one column without --step is said", done.returncode == 1 and "--step" in done.stderr, done.stderr)
+    path = write(d, "day.csv", "\n".join(day(300)))
+    done = forecast(path, "--column", "other", "--train", "2h", "--horizon", "5m", "--json")
+    check("--column takes another one", done.returncode == 0 and json.loads(done.stdout)["wql"] < 0.001,
+          done.stdout + done.stderr)
+    done = forecast(path, "--column", "nope")
+    check("unknown column is said", done.returncode == 1 and "nope" in done.stderr, done.stderr)
+    done = forecast(path, "--train", "potato")
+    check("bad duration is a usage error", done.returncode == 2 and "potato" in done.stderr, done.stderr)
+    done = forecast(path, "--step", "5m", "--train", "2h", "--horizon", "10m", "--json")
+    check("coarser --step averages", done.returncode == 0 and json.loads(done.stdout)["points"] == 60,
+          done.stdout + done.stderr)
+    rows = day(300)
+    gappy = write(d, "gaps.csv", "\n".join(rows[:100] + rows[150:200]) + "\n"
+                  + "\n".join(r.split(",")[0] + ",," for r in rows[200:210]) + "\n"
+                  + "\n".join(rows[210:]))
+    done = forecast(gappy, "--train", "2h", "--horizon", "5m", "--json")
+    check("gaps and blanks are missing values", done.returncode == 0
+          and json.loads(done.stdout)["missing"] == 60, done.stdout + done.stderr)
+
+
+def test_bad(d):
+    rows = day(300)
+    bad = {
+        "letters": (rows[:50] + ["1000003000,abc,1"] + rows[52:], ":51:"),
+        "time goes back": (rows[:50] + [rows[20]], ":51:"),
+        "same time again": (rows[:50] + [rows[49]], ":51:"),
+        "bad time": (rows[:50] + ["yesterday,1,1"], ":51:"),
+        "too few columns": (rows[:50] + ["1000009999"], ":51:"),
+        "one row": (rows[:2], "few"),
+        "header alone": (rows[:1], "no rows"),
+        "nothing": ([], "empty"),
+        "far jump": (rows[:50] + ["9000000000,1,1"], "step"),
+    }
+    for name, (lines, text) in bad.items():
+        done = forecast(write(d, "bad.csv", "\n".join(lines)), "--train", "2h", "--horizon", "5m")
+        check("%s is said" % name, done.returncode == 1 and text in done.stderr
+              and done.stderr.count("\n") == 1, done.stderr)
+    done = forecast(os.path.join(d, "gone.csv"))
+    check("no file is said", done.returncode == 1 and "gone.csv" in done.stderr, done.stderr)
+    done = forecast(write(d, "short.csv", "\n".join(day(100))), "--train", "7d")
+    check("too little to train on is said", done.returncode == 1 and "--train" in done.stderr, done.stderr)
+    wild = ["time,v"] + ["%d,%s" % (i, random.Random(i).choice(
+        ["0", "1e15", "", "nan", "5", "-3", "1e300", "7"])) for i in range(600)]
+    done = forecast(write(d, "wild.csv", "\n".join(wild)), "--train", "100s", "--horizon", "20s", "--json")
+    check("wild values give a clean result", done.returncode == 0
+          and math.isfinite(json.loads(done.stdout)["wql"]), done.stdout + done.stderr)
+
+
+def test_size(d):
+    path = os.path.join(d, "big.csv")
+    with open(path, "w") as f:
+        f.write("time,v\n")
+        f.writelines("%d,%d\n" % (i, 100 + i % 60) for i in range(1000000))
+    began = time.monotonic()
+    done = forecast(path, "--train", "11d", "--horizon", "60s", "--stride", "1h", "--json")
+    took = time.monotonic() - began
+    check("a million rows", done.returncode == 0 and json.loads(done.stdout)["points"] == 1000000,
+          done.stderr)
+    print("# a million rows: %.1f s" % took)
+
+
+def main():
+    if not os.access(BINARY, os.X_OK):
+        print("no binary %s" % BINARY)
+        return 77
+    with tempfile.TemporaryDirectory() as d:
+        for test in (test_contract, test_forms, test_bad, test_size):
+            test(d)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

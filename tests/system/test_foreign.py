@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Somebody else writes a knob foreshape manages: noticed within 100 ms, told, and left alone until adopted."""
+import os
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from keeper_lib import FOREIGN, SLOW, Stage, UNLIMITED, main, need
+
+EPERM = -1
+
+
+def write_as_other(path, text):
+    """Another process, still there when it is looked at."""
+    code = "import os,sys,time\nwith open(sys.argv[1], 'w') as f: f.write(sys.argv[2])\n" \
+           "print(time.monotonic(), flush=True); sys.stdin.read()"
+    p = subprocess.Popen(["/usr/bin/python3", "-c", code, path, text], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return p, float(p.stdout.readline())
+
+
+def a_foreign_write_is_yielded_to():
+    with Stage("foreign") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1500)
+        k.set("cpu.weight", 200)
+        p, written = write_as_other(g.cpu_max_file(), "77777")
+        got = k.notice(FOREIGN)
+        took_ms = (time.monotonic() - written) * 1000
+        p.kill()
+        p.wait()
+        print(f"  told after {took_ms:.1f} ms")
+        need(took_ms < 100 * SLOW, "late")
+        need(got["knob"] == 0 and got["before"] == 1500 and got["after"] == 778, got)
+        need(got["pid"] == p.pid and got["uid"] == 0 and got["comm"].startswith("python3"), got)
+        need(k.set("cpu.max", 1600)["err"] == EPERM, "written over")
+        need(k.set("cpu.weight", 300)["err"] == 0, "the other knobs go on")
+        need(k.ask("read", target=0, knob="cpu.max")["state"] & 2, "state")
+        need(k.stop() == 0, "stop")
+        need(open(g.cpu_max_file()).read().split()[0] == "77777", "what they set stays")
+        need(g.weight_text() in ("1024", "100"), "the rest goes back")
+        k.start()
+        k.declare(g)
+        need(k.set("cpu.max", 1600)["err"] == EPERM, "a new keeper remembers")
+
+
+def adopting_takes_it_back_with_the_first_baseline():
+    with Stage("adopt") as (k, g):
+        g.set_cpu_max(50000)
+        k.declare(g)
+        k.set("cpu.max", 1500)
+        g.set_cpu_max(77777)
+        k.notice(FOREIGN)
+        need(k.ask("adopt", target=0)["err"] == 0, "adopt")
+        got = k.set("cpu.max", 1200)
+        need(got["err"] == 0 and got["before"] == 778 and got["baseline"] == 500, got)
+        need(k.stop() == 0 and g.cpu_max() == 500, "baseline")
+
+
+def yielding_lets_go_without_writing():
+    with Stage("yield") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1500)
+        need(k.ask("yield", target="all")["err"] == 0, "yield")
+        need(g.cpu_max() == 1500, "written")
+        need(k.set("cpu.max", 900)["err"] == EPERM and k.set("cpu.weight", 900)["err"] == EPERM, "still ours")
+        need(k.ask("adopt", target=0)["err"] == 0, "adopt")
+        need(k.set("cpu.weight", 900)["err"] == 0 and k.set("cpu.max", 900)["err"] == 0, "adopted")
+        need(k.stop() == 0 and g.cpu_max() == UNLIMITED, "baseline")
+
+
+def our_own_writes_are_not_foreign():
+    with Stage("own") as (k, g):
+        k.declare(g)
+        for i in range(200):
+            need(k.set("cpu.max", 1000 + i)["err"] == 0, i)
+        need(not [n for n in k.notices if n["kind"] == FOREIGN], k.notices)
+
+
+def a_write_while_nobody_ran_is_seen_at_the_start():
+    with Stage("away") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1500)
+        k.kill_all()
+        g.set_cpu_max(66666)
+        k.start()
+        k.declare(g)
+        got = k.notice(FOREIGN)
+        need(got["after"] == 667 and got["pid"] == 0, got)
+        need(k.set("cpu.max", 1000)["err"] == EPERM, "yielded")
+        need(k.stop() == 0 and open(g.cpu_max_file()).read().split()[0] == "66666", "left")
+
+
+def many_foreign_writes_are_all_noticed_in_time():
+    with Stage("many") as (k, g):
+        k.declare(g)
+        times = []
+        for i in range(30):
+            need(k.set("cpu.max", 1000 + i)["err"] == 0, i)
+            start = time.monotonic()
+            g.set_cpu_max(50000 + i)
+            k.notice(FOREIGN)
+            times.append((time.monotonic() - start) * 1000)
+            need(k.ask("adopt", target=0)["err"] == 0, "adopt")
+        times.sort()
+        print(f"  30 writes: median {times[15]:.2f} ms, slowest {times[-1]:.2f} ms")
+        need(times[-1] < 100 * SLOW, times)
+
+
+main([a_foreign_write_is_yielded_to, adopting_takes_it_back_with_the_first_baseline, yielding_lets_go_without_writing,
+      our_own_writes_are_not_foreign, a_write_while_nobody_ran_is_seen_at_the_start,
+      many_foreign_writes_are_all_noticed_in_time])

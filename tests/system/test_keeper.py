@@ -1,0 +1,411 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The keeper on this host's real cgroups: knobs set, read back, refused, given back exactly."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from keeper_lib import (Group, HOST, Keeper, MOUNTS, SLOW, Stage, UNLIMITED, V1_CPU, V1_MEMORY, main, need,
+                        wait_for)
+
+EPERM, ENOENT, ESTALE, EOPNOTSUPP, EBUSY, EINVAL, ERANGE = -1, -2, -116, -95, -16, -22, -34
+MIB = 2**20
+
+
+def cpu_knobs_are_set_and_read_back():
+    with Stage("cpu") as (k, g):
+        k.declare(g)
+        got = k.set("cpu.max", 1500)
+        need(got["err"] == 0 and got["before"] == UNLIMITED and got["after"] == 1500, got)
+        need(g.cpu_max() == 1500, g.cpu_max())
+        need(k.set("cpu.weight", 250)["after"] == 250, "weight")
+        need(g.weight_text() == ("2560" if V1_CPU else "250"), g.weight_text())
+        need(k.set("cpu.max.burst", 20000)["after"] == 20000, "burst")
+        read = k.ask("read", target=0, knob="cpu.max")
+        need(read["after"] == 1500 and read["baseline"] == UNLIMITED and read["state"] == 1, read)
+
+
+def quota_below_burst_makes_the_burst_give_way():
+    with Stage("burst") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1500)
+        need(k.set("cpu.max.burst", 100000)["err"] == 0, "burst")
+        got = k.set("cpu.max", 500)
+        need(got["err"] == 0 and g.cpu_max() == 500, got)
+        need(k.stop() == 0 and g.cpu_max() == UNLIMITED, "back")
+
+
+def values_pass_the_gate_only():
+    with Stage("gate") as (k, g):
+        k.declare(g)
+        got = k.set("cpu.max", 100, floor=400)
+        need(got["after"] == 400 and got["clamped"] & 1, got)
+        got = k.set("cpu.max", 9000, ceiling=1800)
+        need(got["after"] == 1800 and got["clamped"] & 2, got)
+        got = k.set("cpu.max", 100, step=250000)
+        need(got["after"] == 1350 and got["clamped"] & 16, got)
+        need(k.set("cpu.max", 500, floor=9, ceiling=5)["err"] == EINVAL, "contradicting bounds")
+        need(k.set("cpu.max", 0)["after"] == 10, "never nothing")
+        need(k.set("cpu.weight", 2**63)["after"] == 10000, "weight")
+        need(k.set("memory.max", 2**64 - 2)["err"] == 0 and g.memory_max() >= 2**52, "huge memory")
+        need(k.set("memory.max", "max")["err"] == 0 and g.memory_max() == UNLIMITED, "max")
+        got = k.set("cpu.weight", "max")
+        need(got["err"] < 0 and g.weight_text() != "0", got)
+
+
+def urgent_orders_never_lower():
+    with Stage("urgent") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1000)
+        need(k.set("cpu.max", 800, flags=2)["after"] == 1000 and g.cpu_max() == 1000, "lowered")
+        need(k.set("cpu.max", 1200, flags=2)["after"] == 1200 and g.cpu_max() == 1200, "raised")
+
+
+def observe_writes_nothing():
+    with Stage("observe") as (k, g):
+        k.declare(g)
+        need(k.ask("enforce", value=0)["err"] == 0, "observe")
+        need(k.set("cpu.max", 500)["err"] == EPERM and g.cpu_max() == UNLIMITED, "written")
+        need(k.ask("enforce", value=1)["err"] == 0 and k.set("cpu.max", 500)["err"] == 0, "enforce")
+
+
+def what_must_never_be_shaped_is_refused():
+    with Stage("deny") as (k, _):
+        own = [line.strip().split(":", 2)[2] for line in open("/proc/self/cgroup")]
+        paths = ["/", "/init.scope", "/system.slice", "/system.slice/ssh.service", "/system.slice/dbus.service",
+                 "/system.slice/systemd-journald.service/x", *{p for p in own if p != "/"}]
+        for path in paths:
+            need(k.ask("target", target=3, path=path)["err"] == EPERM, path)
+        for path in ["a/b", "/a/../b", "/a//b", "/a/", "/.", ""]:
+            need(k.ask("target", target=3, path=path)["err"] == EINVAL, path)
+        need(k.ask("target", target=3, path="/fsh-keeper-none")["err"] == ENOENT, "missing")
+        need(k.set("cpu.max", 100, target=9)["err"] == ENOENT, "unknown target")
+
+
+def sigterm_gives_exact_baselines_back():
+    with Stage("term") as (k, g):
+        g.set_cpu_max(33333)
+        g.set_memory_max(300 * MIB)
+        weight = "777"
+        open(g.file("cpu.shares", "cpu.weight"), "w").write(weight)
+        k.declare(g)
+        for knob, value in (("cpu.max", 1500), ("cpu.weight", 900), ("memory.max", 400 * MIB), ("cpu.max", 1200)):
+            need(k.set(knob, value)["err"] == 0, knob)
+        need(g.memory_max() == 400 * MIB, "memory")
+        need(k.stop() == 0, "status")
+        need(open(g.cpu_max_file()).read().split()[0] == "33333", "quota")
+        need(g.weight_text() == weight and g.memory_max() == 300 * MIB, "rest")
+        need(not os.path.exists(k.dir + "/run/journal"), "the journal is left")
+
+
+def restore_and_forget_give_baselines_back():
+    with Stage("restore") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 700)
+        k.set("cpu.weight", 400)
+        got = k.ask("restore", target="all")
+        need(got["err"] == 0 and got["before"] == 2 and got["after"] == 0, got)
+        need(g.cpu_max() == UNLIMITED and g.weight_text() in ("1024", "100"), "values")
+        need(k.set("cpu.max", 700)["err"] == EPERM, "a restored agent only observes")
+        k.ask("enforce", value=1)
+        k.set("cpu.max", 600)
+        got = k.ask("forget", target=0)
+        need(got["err"] == 0 and got["before"] == 1 and g.cpu_max() == UNLIMITED, got)
+        need(k.set("cpu.max", 600)["err"] == ENOENT, "forgotten")
+
+
+def groups_are_made_and_removed():
+    g = Group("none")
+    g.remove()
+    g.path += "/deep/er"
+    k = Keeper()
+    try:
+        got = k.declare(g, flags=1)
+        need(got["hierarchies"] & 16 and got["id"], got)
+        need(all(os.path.isdir(d) for d in g.dirs()), "made")
+        need(not os.path.isdir(MOUNTS.get("name=systemd", "/none") + g.path), "not in name=systemd")
+        need(k.set("cpu.max", 500)["err"] == 0 and g.cpu_max() == 500, "set")
+        need(k.stop() == 0, "status")
+        need(not any(os.path.exists(d) for d in g.dirs()), "removed")
+        need(not any(os.path.exists(os.path.dirname(d)) for d in g.dirs()), "parents removed")
+    finally:
+        k.close()
+        g.path = g.path[:-len("/deep/er")]
+        g.remove()
+
+
+def a_recreated_group_has_no_baseline():
+    with Stage("again") as (k, g):
+        first = k.declare(g)
+        k.set("cpu.max", 500)
+        g.remove()
+        need(k.notice(2)["target"] == 0, "gone")
+        need(k.set("cpu.max", 600)["err"] < 0, "set of a gone group")
+        g.make()
+        second = k.declare(g)
+        need(second["id"] != first["id"], "a new id")
+        g.set_cpu_max(44444)
+        got = k.set("cpu.max", 900, id=second["id"])
+        need(got["err"] == 0 and got["before"] == 444, got)
+        need(k.set("cpu.max", 901, id=first["id"])["err"] == ESTALE, "old id")
+        need(k.stop() == 0 and open(g.cpu_max_file()).read().split()[0] == "44444", "its own baseline")
+
+
+def a_child_above_its_parent_says_so():
+    if not V1_CPU:
+        return
+    with Stage("nest") as (k, g):
+        child = MOUNTS["cpu"] + g.path + "/child"
+        os.mkdir(child)
+        k.declare(g, target=0)
+        need(k.ask("target", target=1, path=g.path + "/child")["err"] == 0, "child")
+        need(k.set("cpu.max", 500, target=0)["err"] == 0, "parent")
+        got = k.set("cpu.max", 800, target=1)
+        need(got["err"] == EINVAL and "parent" in got["text"], got)
+        need(k.set("cpu.max", 400, target=1)["err"] == 0, "child below")
+        need(k.stop() == 0, "both go back in whatever order works")
+        need(open(child + "/cpu.cfs_quota_us").read().strip() == "-1" and g.cpu_max() == UNLIMITED, "values")
+
+
+def a_second_keeper_exits_75_and_names_the_first():
+    with Stage("second") as (k, _):
+        done = subprocess.run([HOST, "run"], env=k.env, stderr=subprocess.PIPE, timeout=10 * SLOW)
+        need(done.returncode == 75 and str(k.keeper_pid).encode() in done.stderr, done)
+
+
+def a_worker_is_started_with_what_it_needs():
+    with Stage("argv") as (k, _):
+        for word in ("_worker", "--mode enforce", f"--keeper-pid {k.keeper_pid}", "--boot-id", "--runtime"):
+            need(word in k.worker_argv, k.worker_argv)
+        fds = os.listdir(f"/proc/{k.worker_pid}/fd")
+        need({"3", "4", "5"} <= set(fds), fds)
+        need("socket" in os.readlink(f"/proc/{k.worker_pid}/fd/4"), "control.sock")
+        need(os.readlink(f"/proc/{k.worker_pid}/fd/5").endswith("/lock"), "lock")
+        mode = os.stat(k.dir + "/run/control.sock").st_mode & 0o777
+        need(mode == 0o660, oct(mode))
+        if not int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("CapEff")), 16) >> 24 & 1:
+            return  # without CAP_SYS_RESOURCE nobody may lower it
+        adj = open(f"/proc/{k.keeper_pid}/oom_score_adj").read().strip()
+        need(adj == "-900", adj)
+
+
+HOG = """
+import mmap, sys, time
+anon = int(sys.argv[1]); cache = int(sys.argv[2])
+m = mmap.mmap(-1, anon, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+one = b'x' * 1048576
+for i in range(0, anon, 1048576): m[i:i + 1048576] = one
+if cache and sys.argv[3] == 'read':  # where all that is writable is memory itself
+    import os
+    left = cache
+    for root, _, names in os.walk('/usr/lib'):
+        for name in names:
+            path = os.path.join(root, name)
+            if left > 0 and os.path.isfile(path) and not os.path.islink(path):
+                left -= len(open(path, 'rb').read())
+elif cache:
+    with open(sys.argv[3], 'wb') as f:
+        for _ in range(cache // 1048576): f.write(b'x' * 1048576)
+print('ready', flush=True)
+for line in sys.stdin: pass
+"""
+
+
+def hog(k, g, anon, cache=0):
+    how = "read" if os.environ.get("FORESHAPE_VM") else k.dir + "/cache"
+    p = g.run_in(["/usr/bin/python3", "-c", HOG, str(anon), str(cache), how], stdin=subprocess.PIPE,
+                 stdout=subprocess.PIPE)
+    need(p.stdout.readline() == b"ready\n", "hog")
+    return p
+
+
+def memory_in_use_is_never_taken_away():
+    with Stage("hog") as (k, g):
+        k.declare(g)
+        k.set("memory.max", 400 * MIB)
+        p = hog(k, g, 100 * MIB)
+        try:
+            got = k.set("memory.max", 60 * MIB)
+            need(got["err"] == EBUSY and g.memory_max() == 400 * MIB, got)
+            got = k.set("memory.max", 90 * MIB, flags=4)
+            need(got["err"] == EBUSY and g.memory_max() == 400 * MIB, got)
+            got = k.set("memory.max", 160 * MIB, flags=4)
+            need(got["err"] == 0 and g.memory_max() == 160 * MIB, got)
+            need(p.poll() is None and g.oom_kills() == 0, "killed")
+        finally:
+            p.kill()
+            p.wait()
+
+
+GROWING = """
+import mmap, sys, time
+m = mmap.mmap(-1, 400 * 1048576, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def fill(a, b):
+    for i in range(a * 1048576, b * 1048576, 4096): m[i] = 1
+fill(0, 60)
+print('ready', flush=True)
+for at in range(60, 200):
+    fill(at, at + 1)
+    time.sleep(0.006)
+print('grown', flush=True)
+sys.stdin.read()
+"""
+
+
+def a_growing_service_gets_its_old_limit_back():
+    if SLOW > 1:
+        return  # it grows too slowly there to be caught growing
+    for attempt in range(3):
+        if caught_growing(f"grow{attempt}"):
+            return
+    need(False, "three times it did not grow while its limit was lowered: is the host overloaded?")
+
+
+def caught_growing(name):
+    """False when it happened not to run while the limit was lowered, so that nothing was there to see."""
+    with Stage(name) as (k, g):
+        k.declare(g)
+        need(k.set("memory.max", 400 * MIB)["err"] == 0, "set")
+        p = g.run_in(["/usr/bin/python3", "-c", GROWING], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            need(p.stdout.readline() == b"ready\n", "hog")
+            got = k.set("memory.max", 120 * MIB)
+            if got["err"] == 0:
+                return False
+            need(got["err"] == EBUSY and g.memory_max() == 400 * MIB, got)
+            need(p.stdout.readline() == b"grown\n" and p.poll() is None and g.oom_kills() == 0, "killed")
+            read = k.ask("read", target=0, knob="memory.max")
+            need(read["after"] == 400 * MIB and read["state"] == 1, read)
+            return True
+        finally:
+            p.kill()
+            p.wait()
+
+
+def cache_is_squeezed_out_without_waiting_for_it():
+    with Stage("cache") as (k, g):
+        k.declare(g)
+        k.declare(g2 := Group("cache2"), target=1)
+        k.set("memory.max", 600 * MIB)
+        p = hog(k, g, 40 * MIB, (100 if os.environ.get("FORESHAPE_VM") else 300) * MIB)
+        try:
+            before = g.memory_now()
+            need(before > 120 * MIB, before)
+            start = time.monotonic()
+            seq = k.send("set", target=0, knob="memory.max", value=100 * MIB)
+            worst = 0
+            for i in range(20):
+                one = time.monotonic()
+                need(k.set("cpu.weight", 100 + i, target=1)["err"] == 0, "other orders go on")
+                worst = max(worst, time.monotonic() - one)
+            got = next((n for n in k.notices if n["seq"] == seq), None) or k.answer(seq)
+            print(f"  squeezed {before // MIB} MiB to {g.memory_now() // MIB} MiB in "
+                  f"{time.monotonic() - start:.2f} s; slowest other order {worst * 1000:.1f} ms")
+            need(got["err"] == 0 and g.memory_max() == 100 * MIB, got)
+            need(p.poll() is None and g.oom_kills() == 0, "killed")
+        finally:
+            p.kill()
+            p.wait()
+            g2.remove()
+
+
+def restore_lowers_memory_only_as_far_as_use_allows():
+    with Stage("lower") as (k, g):
+        g.set_memory_max(64 * MIB)
+        k.declare(g)
+        need(k.set("memory.max", 300 * MIB)["err"] == 0, "raise")
+        p = hog(k, g, 120 * MIB)
+        try:
+            got = k.ask("restore", target="all")
+            need(got["after"] == 1 and g.memory_max() == 300 * MIB, got)
+            need(p.poll() is None and g.oom_kills() == 0, "killed")
+        finally:
+            p.kill()
+            p.wait()
+        need(k.stop() == 0 and g.memory_max() == 64 * MIB, "given back once it is free")
+
+
+def restores_and_forgets_take_turns():
+    with Stage("turns") as (k, g):
+        g2 = Group("turns2")
+        try:
+            for target, group in enumerate((g, g2)):
+                group.set_memory_max(400 * MIB)
+                k.declare(group, target=target)
+                k.set("memory.max", 500 * MIB, target=target)
+                k.set("cpu.max", 700, target=target)
+            asked = [k.send("forget", target=0), k.send("forget", target=1), k.send("restore", target="all")]
+            got = [k.answer(seq) for seq in asked]
+            need([(a["err"], a["before"], a["after"]) for a in got] == [(0, 2, 0), (0, 2, 0), (0, 0, 0)], got)
+            need(all(x.memory_max() == 400 * MIB and x.cpu_max() == UNLIMITED for x in (g, g2)), "values")
+        finally:
+            g2.remove()
+
+
+def memory_high_and_low_exist_on_v2_alone():
+    with Stage("high") as (k, g):
+        k.declare(g)
+        for knob in ("memory.high", "memory.low"):
+            got = k.set(knob, 200 * MIB)
+            need(got["err"] == (EOPNOTSUPP if V1_MEMORY else 0), got)
+
+
+def bandwidth_classes_come_and_go_with_the_keeper():
+    with Stage("htb", wrapper=["unshare", "-n"]) as (k, g):
+        def run(*argv):
+            return subprocess.run(["nsenter", "-t", str(k.keeper_pid), "-n", *argv], capture_output=True, text=True)
+
+        if run("ip", "link", "add", "fshk0", "type", "veth", "peer", "name", "fshk1").returncode:
+            print("  no veth here: left out")
+            return
+        need(k.ask("link", interface="fshk0", value=100_000_000)["err"] == 0, "link")
+        k.declare(g, interface="fshk0", minor=0x1001)
+        need(k.set("htb.rate", 20_000_000)["err"] == 0, "rate")
+        got = k.set("htb.ceil", 30_000_000)
+        need(got["err"] == 0 and got["after"] == 30_000_000, got)
+        need(k.ask("read", target=0, knob="htb.rate")["after"] == 20_000_000, "read")
+        need("rate 20Mbit ceil 30Mbit" in run("tc", "class", "show", "dev", "fshk0").stdout, "tc")
+        need(k.ask("restore", target="all")["err"] == 0, "restore")
+        need("htb" not in run("tc", "qdisc", "show", "dev", "fshk0").stdout, "root left")
+        k.ask("enforce", value=1)
+        run("tc", "qdisc", "add", "dev", "fshk1", "root", "handle", "5:", "htb")
+        got = k.ask("link", interface="fshk1", value=100_000_000)
+        need(got["err"] == -17 and "5:" in run("tc", "qdisc", "show", "dev", "fshk1").stdout, got)
+        need(k.ask("link", interface="fshk0", value=100_000_000)["err"] == 0, "link again")
+        run("ip", "link", "del", "fshk0")
+        need("fshk0" in k.notice(3)["text"], "told that it went")
+
+
+def broken_orders_are_refused():
+    with Stage("broken") as (k, _):
+        need(k.ask("set", target=999, knob="cpu.max", value=1)["err"] == EINVAL, "target")
+        need(k.ask("attach", path="/fsh-keeper-none")["err"] < 0, "attach")
+
+
+def nothing_to_restore_is_fine():
+    with Stage("nothing") as (k, g):
+        need(k.stop() == 0, "stop")
+        code, said = k.restore()
+        need(code == 0 and said["restored"] == 0, said)
+
+
+def a_handover_moves_no_limit():
+    with Stage("upgrade") as (k, g):
+        g.set_cpu_max(50000)
+        k.declare(g)
+        k.set("cpu.max", 1300)
+        os.kill(k.keeper_pid, signal.SIGUSR2)
+        need(k.process.wait(timeout=5 * SLOW) == 0 and g.cpu_max() == 1300, "held")
+        k.start()
+        k.declare(g)
+        read = k.ask("read", target=0, knob="cpu.max")
+        need(read["baseline"] == 500 and read["after"] == 1300 and read["state"] == 1, read)
+        need(k.set("cpu.max", 1400)["err"] == 0, "goes on")
+        need(k.stop() == 0 and g.cpu_max() == 500, "the first baseline")
+
+
+main([v for v in list(globals().values()) if callable(v) and getattr(v, "__module__", "") == "__main__" and
+      v.__name__ not in ("hog", "caught_growing")])

@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Not in the VM: it computes, the same on every kernel
+"""foreshape replay: the planner over recorded CPU use, judged by its own output."""
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+BIN = os.environ.get("FORESHAPE", "build/foreshape")
+STEP_S = 60
+START = 1700000000
+failed = 0
+
+CAP = """version: 1
+service: trace
+tier: gold
+match: { cgroup: /trace }
+cpu: { mode: cap, floor: 100m }
+forecast: { lead: 3min, quantile: 0.99 }
+"""
+RESERVE = CAP.replace("mode: cap", "mode: reserve")
+
+
+def check(name, ok, why=""):
+    global failed
+    print(f"ok {name}" if ok else f"not ok {name}: {why}", flush=True)
+    failed += not ok
+
+
+def replay(*args, timeout=60):
+    return subprocess.run([BIN, "replay", *args], capture_output=True, text=True,
+                          timeout=timeout, check=False)
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def trace(path, values, times=True):
+    lines = ["time,cpu"] if times else []
+    for i, v in enumerate(values):
+        cell = "" if v is None else f"{v:.6f}"
+        lines.append(f"{START + i * STEP_S},{cell}" if times else cell)
+    return write(path, "\n".join(lines) + "\n")
+
+
+def rows(path):
+    with open(path, encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+def square(hours, rng, period=60):
+    """Each hour 15 minutes of 1.5 CPUs, else 0.3, in CPUs."""
+    return [(1.5 if i % period >= 40 and i % period < 55 else 0.3) * rng.uniform(0.95, 1.05)
+            for i in range(hours * 60)]
+
+
+def run_pair(d, values, policy, name):
+    """Runs it and returns (summary, rows)."""
+    out = os.path.join(d, name + ".out.csv")
+    r = replay("--csv", trace(os.path.join(d, name + ".csv"), values), "--scale", "1000",
+               "--policy", policy, "--json", "--emit", out)
+    if r.returncode != 0:
+        print(r.stderr, file=sys.stderr)
+        return None, []
+    return json.loads(r.stdout), rows(out)
+
+
+def summary_agrees(s, steps):
+    used = [float(r["used_mcpu"]) for r in steps]
+    limit = [float(r["limit_mcpu"]) for r in steps]
+    slack = 1 - sum(used) / sum(limit)
+    over = sum(u > l for u, l in zip(used, limit))
+    return (abs(s["slack"] - slack) < 1e-4 and s["violation_steps"] == over
+            and abs(s["used_mean_mcpu"] - sum(used) / len(used)) < 0.01
+            and s["schema"] == 1 and s["steps"] == len(steps))
+
+
+def rises_before(steps, period=60, peak=40):
+    """Share of hours from the fourth on whose limit was enough before the peak began."""
+    met = hours = 0
+    for start in range(3 * period, len(steps) - period, period):
+        hours += 1
+        met += float(steps[start + peak]["limit_mcpu"]) >= 1400
+    return met / hours
+
+
+def test_output(d, cap, reserve):
+    values = square(24, random.Random(1))
+    s, steps = run_pair(d, values, cap, "square")
+    check("summary", s is not None and summary_agrees(s, steps), s)
+    check("a_row_a_step", len(steps) == len(values)
+          and [int(r["time"]) for r in steps[:3]] == [START, START + 60, START + 120])
+    check("no_empty_limit", all(float(r["limit_mcpu"]) >= 100 and r["reason"] for r in steps))
+    early = rises_before(steps)
+    check("raised_before_recurring_peaks", early >= 0.9, f"{early:.2f} of the hours")
+    again = run_pair(d, values, cap, "again")[1]
+    check("same_every_time", again == steps)
+    cut = run_pair(d, values[:700], cap, "cut")[1]
+    changed = run_pair(d, values[:700] + [9.0] + values[701:], cap, "changed")[1]
+    check("decided_from_the_past_alone", cut == steps[:700]
+          and [r["limit_mcpu"] for r in changed[:701]] == [r["limit_mcpu"] for r in steps[:701]]
+          and changed[701]["limit_mcpu"] != steps[701]["limit_mcpu"])
+    s, steps = run_pair(d, values, reserve, "reserve")
+    check("reserve_mode_scores_the_plan", s is not None and summary_agrees(s, steps)
+          and 0 < s["slack"] < 0.9, s)
+
+
+def test_input(d, cap):
+    rng = random.Random(2)
+    values = square(6, rng)
+    for i in range(100, 130):
+        values[i] = None
+    s, steps = run_pair(d, values, cap, "gap")
+    check("a_gap_is_not_scored", s is not None and s["missing"] == 30
+          and s["scored"] == len(values) - 30 and all(float(r["limit_mcpu"]) > 0 for r in steps), s)
+    path = trace(os.path.join(d, "plain.csv"), [v or 0 for v in values], times=False)
+    r = replay("--csv", path, "--step", "60s", "--scale", "1000", "--policy", cap, "--json")
+    check("one_column_with_a_step", r.returncode == 0
+          and json.loads(r.stdout)["steps"] == len(values), r.stderr)
+    r = replay("--csv", write(os.path.join(d, "one.csv"), "time,cpu\n1700000000,1\n"),
+               "--step", "60s", "--policy", cap, "--json")
+    check("one_row", r.returncode == 0 and json.loads(r.stdout)["steps"] == 1, r.stderr)
+    text = replay("--csv", path, "--step", "60s", "--scale", "1000", "--policy", cap)
+    check("text_for_people", text.returncode == 0 and "slack" in text.stdout, text.stdout)
+
+
+def test_errors(d, cap):
+    good = trace(os.path.join(d, "good.csv"), [0.5] * 20)
+    letters = write(os.path.join(d, "letters.csv"), "time,cpu\n1700000000,1\n1700000060,x\n")
+    broken = write(os.path.join(d, "broken.yaml"), CAP.replace("tier: gold", "teir: gold"))
+    for name, args, code, says in [
+            ("no_options", [], 2, "--csv"),
+            ("letters", ["--csv", letters, "--policy", cap], 1, "letters.csv:3"),
+            ("no_such_csv", ["--csv", os.path.join(d, "none"), "--policy", cap], 1, "none"),
+            ("no_such_policy", ["--csv", good, "--policy", os.path.join(d, "none")], 1, "none"),
+            ("broken_policy", ["--csv", good, "--policy", broken], 2, "broken.yaml:3:1"),
+            ("scale_of_letters", ["--csv", good, "--policy", cap, "--scale", "x"], 2, "--scale"),
+            ("cannot_write", ["--csv", good, "--policy", cap, "--emit", d], 1, d)]:
+        r = replay(*args)
+        check("error_" + name, r.returncode == code and says in r.stderr,
+              f"exit {r.returncode}: {r.stderr}")
+
+
+def main():
+    if not os.access(BIN, os.X_OK):
+        print(f"skip: no {BIN}")
+        return 77
+    with tempfile.TemporaryDirectory(prefix="fsh-replay-") as d:
+        cap = write(os.path.join(d, "cap.yaml"), CAP)
+        reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
+        test_output(d, cap, reserve)
+        test_input(d, cap)
+        test_errors(d, cap)
+    return 1 if failed else 0
+
+
+sys.exit(main())
