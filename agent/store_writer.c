@@ -128,9 +128,13 @@ static void went_down(struct store *s, const struct err *e)
 	records_clear(&s->out[LANE_BULK]);
 }
 
-/* Puts the event of the gap that is over at the head of what is written next. */
+/*
+ * Puts the event of the gap that is over at the head of what is written next; also when all was
+ * kept in memory meanwhile: readers saw nothing new all that time.
+ */
 static void tell_gap(struct store *s)
 {
+	const char *what = s->down ? "history could not be written and lost" : "history lost";
 	char from[32], to[32], text[192];
 	int64_t now = (int64_t)now_ns(CLOCK_REALTIME);
 	uint64_t lost;
@@ -143,10 +147,8 @@ static void tell_gap(struct store *s)
 	s->lost_in_gap = 0;
 	s->gap_from_real_ns = 0;
 	pthread_mutex_unlock(&s->lock);
-	if (lost == 0)
-		return;
-	(void)snprintf(text, sizeof(text), "history lost %" PRIu64 " records from %s to %s", lost,
-		       from, format_time(to, sizeof(to), now));
+	(void)snprintf(text, sizeof(text), "%s %" PRIu64 " records from %s to %s", what, lost, from,
+		       format_time(to, sizeof(to), now));
 	store_event(s, now, "gap", NULL, text);
 }
 

@@ -111,11 +111,13 @@ FULL = """
 set -e
 mount -t tmpfs -o size=3m fsh-history $1
 $2 $1/history.db write 5 >/dev/null
-$2 $1/history.db hold 12 >$3/out &
+$2 $1/history.db hold 14 >$3/out &
 p=$!
 sleep 1.5
 dd if=/dev/zero of=$1/filler bs=64k 2>/dev/null || true
-sleep 4
+i=0
+until grep -q full $3/out || [ $i -ge 40 ]; do sleep 0.1; i=$((i+1)); done
+sleep 3.5
 rm $1/filler
 wait $p
 cp $1/history.db* $3/
@@ -153,7 +155,7 @@ def bad_disk(top, name, script, words):
     gaps = [x[0] for x in ask(db, "SELECT text FROM event WHERE kind = 'gap'")]
     check(f"{name}_gap_is_recorded", gaps and all("records from" in x for x in gaps), str(gaps))
     check(f"{name}_is_sound", ask(db, "PRAGMA integrity_check") == [("ok",)], "integrity_check")
-    n = 120 if name == "full_disk" else 80
+    n = 140 if name == "full_disk" else 80
     kept = ask(db, "SELECT count(*) FROM knob_write")[0][0]
     check(f"{name}_keeps_the_audit", kept == n + 5, f"{kept} of {n + 5} writes")
 
