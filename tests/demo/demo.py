@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make demo: the same three days of load without limits, with static weights, and with foreshape."""
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is made yet: no traceback out of an import
+
 import argparse
 import json
 import os
 import shutil
-import signal
 import sys
 import textwrap
 import time

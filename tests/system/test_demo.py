@@ -43,6 +43,16 @@ def left(pid, mark):
     return [w for w in words if tag in w] + processes(mark)
 
 
+def has_begun(pid):
+    """Whether the demo has its signals in hand: Python itself may take a second to get there."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            caught = int(next(line for line in f if line.startswith("SigCgt:")).split()[1], 16)
+    except (OSError, StopIteration):
+        return True
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 def interrupted(n, kind, after_s, how):
     """Plays @kind, interrupts it twice, and returns what it left, or that it did not end."""
     mark = f"FSH_DEMO_MARK={os.getpid()}-{n}"
@@ -50,7 +60,10 @@ def interrupted(n, kind, after_s, how):
     p = subprocess.Popen([sys.executable, DEMO, "--foreshape", FORESHAPE, "--only", kind],
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
                          env=dict(os.environ, DEMO_TOOLS=TOOLS, PYTHONDONTWRITEBYTECODE="1", **{name: value}))
-    time.sleep(after_s * SLOW + (2 if SLOW > 1 else 0))  # there Python itself takes seconds to start
+    until = time.monotonic() + 30 * SLOW
+    while not has_begun(p.pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(after_s * SLOW)
     p.send_signal(how)
     time.sleep(0.1)
     if p.poll() is None:
