@@ -10,19 +10,21 @@
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
 
-#define SCORED_LEVELS  7 /* of the grid; .99 is judged by the coverage */
 #define MIN_PERIOD     24
 #define MAX_PERIOD     10080 /* longest period looked for, in steps */
 #define TEXT           64
 #define PROGRESS_PARTS 50
-#define LOWEST         (3.41 / 2.18) /* the 1 % level from the 5 % one, as far again from the median */
+#define LOWEST         (3.41 / 2.73) /* the 1 % level from the 2.5 % one, as far again from the median */
+
+/* Columns of the emitted file after the mean. */
+static const int emitted[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q99, Q025, Q975};
 
 struct run {
 	const struct csv_series *s;
 	const struct backtest_conf *conf;
 	struct series *series;
 	double pinball, size, error; /* sums over scored steps */
-	size_t in80, in90, in98, scored, origins;
+	size_t in80, in90, in95, in98, scored, origins;
 	uint64_t learn_ns, forecast_ns;
 	size_t forecasts;
 };
@@ -37,20 +39,23 @@ static uint64_t cpu_ns(void)
 
 static void score(struct run *r, const struct forecast *f, double y)
 {
-	double lowest = f->q[3] - (f->q[3] - f->q[0]) * LOWEST;
+	/* .025, .975 and .99 are judged by the coverage. */
+	static const int scored[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95};
+	double lowest = f->q[Q50] - (f->q[Q50] - f->q[Q025]) * LOWEST;
 
 	if (isnan(y))
 		return;
-	for (int i = 0; i < SCORED_LEVELS; i++) {
-		double level = forecast_level[i], d = y - f->q[i];
+	for (size_t i = 0; i < ARRAY_SIZE(scored); i++) {
+		double level = forecast_level[scored[i]], d = y - f->q[scored[i]];
 
-		r->pinball += 2 * (d < 0 ? (level - 1) * d : level * d) / SCORED_LEVELS;
+		r->pinball += 2 * (d < 0 ? (level - 1) * d : level * d) / ARRAY_SIZE(scored);
 	}
 	r->size += fabs(y);
-	r->error += fabs(y - f->q[3]);
-	r->in80 += y >= f->q[1] && y <= f->q[5];
-	r->in90 += y >= f->q[0] && y <= f->q[6];
-	r->in98 += y >= lowest && y <= f->q[7];
+	r->error += fabs(y - f->q[Q50]);
+	r->in80 += y >= f->q[Q10] && y <= f->q[Q90];
+	r->in90 += y >= f->q[Q05] && y <= f->q[Q95];
+	r->in95 += y >= f->q[Q025] && y <= f->q[Q975];
+	r->in98 += y >= lowest && y <= f->q[Q99];
 	r->scored++;
 }
 
@@ -67,8 +72,8 @@ static void emit(struct run *r, size_t origin, size_t step, const struct forecas
 	if (!isnan(y))
 		fprintf(out, "%.9g", y);
 	fprintf(out, ",%.9g", f->mean);
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		fprintf(out, ",%.9g", f->q[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(emitted); i++)
+		fprintf(out, ",%.9g", f->q[emitted[i]]);
 	fputc('\n', out);
 }
 
@@ -167,6 +172,7 @@ static void finish(const struct run *r, struct backtest_score *ret)
 	ret->mase = r->error / n / naive_error(r->s, r->conf->train);
 	ret->coverage80 = (double)r->in80 / n;
 	ret->coverage90 = (double)r->in90 / n;
+	ret->coverage95 = (double)r->in95 / n;
 	ret->coverage98 = (double)r->in98 / n;
 	ret->update_us = (double)r->learn_ns / ((double)r->s->n / 64 + 1) / (double)NS_PER_US;
 	ret->forecast_us = (double)r->forecast_ns / (double)r->origins / (double)NS_PER_US;
@@ -190,7 +196,8 @@ int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 		return err_set(e, err, "forecast %zu steps ahead", conf->horizon);
 	r.series = series;
 	if (conf->emit)
-		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99\n", conf->emit);
+		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975\n",
+		      conf->emit);
 	roll(&r);
 	finish(&r, ret);
 	if (conf->emit && (fflush(conf->emit) != 0 || ferror(conf->emit)))

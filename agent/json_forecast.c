@@ -12,7 +12,9 @@ static json_t *levels_json(const struct forecast *f)
 	for (size_t i = 0; i < FORECAST_LEVELS; i++) {
 		char name[8];
 
-		(void)snprintf(name, sizeof(name), "%.2f", forecast_level[i]);
+		/* "0.50", but "0.025" */
+		(void)snprintf(name, sizeof(name), i == Q025 || i == Q975 ? "%.3f" : "%.2f",
+			       forecast_level[i]);
 		json_object_set_new(q, name, json_number(f->q[i]));
 	}
 	return q;

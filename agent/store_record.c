@@ -83,6 +83,7 @@ static uint64_t step_of(const struct store_forecast *f)
 
 void store_forecast(struct store *s, const struct store_forecast *f)
 {
+	static const int kept[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q99}; /* columns */
 	uint64_t step_ns = step_of(f);
 	struct records *q = store_begin(s, LANE_BULK, RECORD_FORECAST);
 
@@ -93,8 +94,8 @@ void store_forecast(struct store *s, const struct store_forecast *f)
 	record_count(q, step_ns / NS_PER_S);
 	record_int(q, target(f, step_ns));
 	record_real(q, f->f->mean);
-	for (size_t i = 0; i < FORECAST_LEVELS; i++)
-		record_real(q, f->f->q[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		record_real(q, f->f->q[kept[i]]);
 	store_end(s, LANE_BULK, q);
 }
 

@@ -39,7 +39,7 @@ void combine_init(struct series *s)
 				.weight = (float)(m == 0 ? FIRST_WEIGHT : rest), .scale = 1};
 		}
 		for (uint32_t i = 0; i < k->slots; i++)
-			series_slot(s, k->first_slot + i)->q[0] = NAN;
+			series_slot(s, k->first_slot + i)->q[Q50] = NAN;
 	}
 }
 
@@ -51,30 +51,28 @@ static double highest(const struct series *s)
 	return past_to_log(past, past->max);
 }
 
-/* Asks model @m for step @step and puts the answer on the log scale. */
+/* Asks model @m for step @step; where it has no view of its spread, the common one. */
 static struct guess ask(const struct series *s, size_t m, unsigned int step, double spread)
 {
 	const struct past *past = series_past(s);
-	struct forecast f;
-	double x, least = SIDE_MIN * spread;
+	double least = SIDE_MIN * spread;
+	struct guess g;
 
-	forecast_models[m]->predict(series_model(s, m), past, step, &f);
-	x = past_to_log(past, f.q[GRID_MEDIAN]);
-	if (f.q[1] >= f.q[5])
-		return (struct guess){(float)x, (float)spread, (float)spread};
-	return (struct guess){
-		.x = (float)x,
-		.lo = (float)fmax((x - past_to_log(past, f.q[1])) / SIDE_LEVEL, least),
-		.hi = (float)fmax((past_to_log(past, f.q[5]) - x) / SIDE_LEVEL, least),
-	};
+	forecast_models[m]->predict(series_model(s, m), past, step, &g);
+	g.x = fmaxf(g.x, (float)log(past->offset));
+	if (isnan(g.lo))
+		return (struct guess){g.x, (float)spread, (float)spread};
+	g.lo = (float)fmax(g.lo / SIDE_LEVEL, least);
+	g.hi = (float)fmax(g.hi / SIDE_LEVEL, least);
+	return g;
 }
 
 /* The grid of median @x with errors of mean size @lo below and @hi above. */
 static void spread_out(double x, double lo, double hi, double *q)
 {
-	for (int i = 0; i < GRID_MEDIAN; i++)
+	for (int i = 0; i < Q50; i++)
 		q[i] = x + grid_shape[i] * lo;
-	for (int i = GRID_MEDIAN; i < FORECAST_LEVELS; i++)
+	for (int i = Q50; i < FORECAST_LEVELS; i++)
 		q[i] = x + grid_shape[i] * hi;
 }
 
@@ -102,8 +100,8 @@ static void learn_weights(struct bucket *k, const double *losses)
 
 static void learn_coverage(struct bucket *k, const double *q, double x)
 {
-	bool in[3] = {x >= q[1] && x <= q[5], x >= q[0] && x <= q[6],
-		      x >= grid_lowest(q) && x <= q[7]};
+	bool in[3] = {x >= q[Q10] && x <= q[Q90], x >= q[Q05] && x <= q[Q95],
+		      x >= grid_lowest(q) && x <= q[Q99]};
 	double n = fmin(k->n_scored + 1.0, COVER_STEPS);
 
 	for (int i = 0; i < 3; i++)
@@ -140,7 +138,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	for (int i = 0; i < FORECAST_LEVELS; i++)
 		q[i] = w->q[i];
 	if (k->step == 1)
-		past_error(series_past(s), x - q[GRID_MEDIAN]);
+		past_error(series_past(s), x - q[Q50]);
 	if (series_past(s)->steps < s->judge_from)
 		return;
 	grid_correct(&k->shift, q);
@@ -171,9 +169,9 @@ void combine_judge(struct series *s, double value)
 		if (past->steps + 1 <= k->step || issued % k->stride != 0)
 			continue;
 		w = slot_of(s, k, issued);
-		if (!isnan(x) && !isnan(w->q[0]))
+		if (!isnan(x) && !isnan(w->q[Q50]))
 			judge(s, k, w, x);
-		w->q[0] = NAN;
+		w->q[Q50] = NAN;
 	}
 }
 

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /* The grid of levels every forecast carries, ascending. */
-#define FORECAST_LEVELS 8
-extern const double forecast_level[FORECAST_LEVELS]; /* .05 .10 .25 .50 .75 .90 .95 .99 */
+enum { Q025, Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q975, Q99, FORECAST_LEVELS };
+extern const double forecast_level[FORECAST_LEVELS];
 
 /* A forecast of one value: never negative, never above 4 x the largest value seen, never crossing.
  */
@@ -29,21 +29,29 @@ double forecast_at(const struct forecast *f, double level);
 struct past;
 
 /*
- * One model of the table. State is plain memory of state_size bytes and season_size more for each
- * step of the longest period looked for: copied and saved as it is, zeroed before init. What a
- * model says needs no calibration: only its median and, where its levels differ, how .10 and .90
- * lie about it are used; spread and tails are learned from its errors.
+ * What a model says of one step, on the log scale: the median, and how far below and above it .10
+ * and .90 lie, or NAN where it has no view of its own. Spread and tails are learned from errors.
+ */
+struct guess {
+	float x;
+	float lo, hi;
+};
+
+/*
+ * One model of the table. State is plain memory: copied and saved as it is, zeroed before init.
+ * Models live on the log scale of forecast/past.h.
  */
 struct forecast_model {
 	const char *name;   /* "last", "seasonal-naive", "ets", "profile" */
 	const char *source; /* of the method */
-	size_t state_size, season_size;
+	size_t state_size;  /* bytes, and more for each step ... */
+	size_t season_size; /* ... of the longest period looked for */
+	size_t path_size;   /* ... of the horizon */
 	void (*init)(void *state, const struct past *past);
-	/* One step has passed; @value is what was measured, NAN where it was not; @past has it. */
-	void (*observe)(void *state, const struct past *past, double value);
-	/* The value @step (from 1) steps ahead. */
-	void (*predict)(const void *state, const struct past *past, unsigned int step,
-			struct forecast *ret);
+	/* One step has passed; @x is what was measured, NAN where it was not; @past has it. */
+	void (*observe)(void *state, const struct past *past, double x);
+	/* The value @step (from 1) steps ahead. May keep what it worked out in @state. */
+	void (*predict)(void *state, const struct past *past, unsigned int step, struct guess *ret);
 	/* Tells a model just initialised the periods found, longest first; @level: where to start.
 	 */
 	void (*set_periods)(void *state, const struct past *past, const unsigned int *steps,

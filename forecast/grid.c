@@ -11,10 +11,12 @@
 #define TEMPER     0.3  /* what is left of a distance beyond the largest value seen */
 #define EQUAL      1e-9 /* nearer values are the same: neither over nor under */
 
-const double forecast_level[FORECAST_LEVELS] = {0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99};
+const double forecast_level[FORECAST_LEVELS] = {0.025, 0.05, 0.10, 0.25,  0.50,
+						0.75,  0.90, 0.95, 0.975, 0.99};
 
 /* Half way between the normal and the double exponential distribution. */
-const double grid_shape[FORECAST_LEVELS] = {-2.18, -1.61, -0.77, 0, 0.77, 1.61, 2.18, 3.41};
+const double grid_shape[FORECAST_LEVELS] = {-2.73, -2.18, -1.61, -0.77, 0,
+					    0.77,  1.61,  2.18,  2.73,  3.41};
 
 double forecast_at(const struct forecast *f, double level)
 {
@@ -33,14 +35,14 @@ double forecast_at(const struct forecast *f, double level)
 /* Half the distance from .10 to .90, never nothing. */
 static double half_width(const double *q)
 {
-	return fmax(0.5 * (q[5] - q[1]), EQUAL);
+	return fmax(0.5 * (q[Q90] - q[Q10]), EQUAL);
 }
 
 static void order(double *q)
 {
-	for (int i = GRID_MEDIAN + 1; i < FORECAST_LEVELS; i++)
+	for (int i = Q50 + 1; i < FORECAST_LEVELS; i++)
 		q[i] = fmax(q[i], q[i - 1]);
-	for (int i = GRID_MEDIAN; i-- > 0;)
+	for (int i = Q50; i-- > 0;)
 		q[i] = fmin(q[i], q[i + 1]);
 }
 
@@ -61,9 +63,9 @@ void grid_correct(const struct grid_shift *c, double *q)
 
 void grid_temper(double *q, double highest)
 {
-	double from = fmax(highest, q[GRID_MEDIAN]);
+	double from = fmax(highest, q[Q50]);
 
-	for (int i = GRID_MEDIAN + 1; i < FORECAST_LEVELS; i++) {
+	for (int i = Q50 + 1; i < FORECAST_LEVELS; i++) {
 		if (q[i] > from)
 			q[i] = from + TEMPER * (q[i] - from);
 	}
@@ -101,5 +103,5 @@ double grid_loss(const double *q, double x)
 
 double grid_lowest(const double *q)
 {
-	return q[GRID_MEDIAN] - (q[GRID_MEDIAN] - q[0]) * grid_shape[7] / -grid_shape[0];
+	return q[Q50] - (q[Q50] - q[Q025]) * grid_shape[Q99] / -grid_shape[Q025];
 }

@@ -7,8 +7,6 @@
 
 #include "forecast/forecast.h"
 
-#define GRID_MEDIAN 3 /* index of .50 */
-
 /* Quantiles of what errors usually look like, of mean size 1. */
 extern const double grid_shape[FORECAST_LEVELS];
 
@@ -37,7 +35,7 @@ void grid_learn(struct grid_shift *c, const double *q, double x, double pace);
 /* Mean pinball loss over the grid: Koenker, Bassett (1978). */
 double grid_loss(const double *q, double x);
 
-/* Lower end of the interval of 98 %, which the grid does not carry: the .05 level drawn out. */
+/* Lower end of the interval of 98 %, which the grid does not carry: the .025 level drawn out. */
 double grid_lowest(const double *q);
 
 #endif

@@ -86,7 +86,7 @@ static void relearn(struct series *s, const struct series *from, const double *x
 	series_past(s)->offset = past->offset;
 	series_past(s)->mean = past->mean;
 	for (size_t i = 0; i < n; i++)
-		series_learn(s, past_at(past, n - 1 - i));
+		series_learn(s, past_from_log(past, x[i]));
 	series_past(s)->count = past->count;
 	series_past(s)->max = past->max;
 }
@@ -114,7 +114,7 @@ void series_job_run(struct series_job *job)
 	if (!x)
 		return;
 	for (size_t i = 0; i < n; i++)
-		x[i] = past_to_log(past, past_at(past, n - 1 - i));
+		x[i] = past_at(past, n - 1 - i);
 	n_periods = periods_find(x, n, s->conf.max_period, s->periods, s->n_periods, periods,
 				 FORECAST_MAX_PERIODS);
 	if (n_periods == 0 || same_periods(s, periods, n_periods))
@@ -137,7 +137,7 @@ static void adopt(struct series *s, struct series *copy)
 	if (missed > past->size)
 		return;
 	for (uint64_t lag = missed; lag-- > 0;)
-		series_learn(copy, past_at(past, lag));
+		series_learn(copy, past_from_log(past, past_at(past, lag)));
 	copy->outer = s->outer;
 	memcpy(s, copy, s->size_bytes);
 }

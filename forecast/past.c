@@ -32,7 +32,7 @@ void past_init(struct past *p, unsigned int max_period)
 
 void past_push(struct past *p, double value)
 {
-	p->ring[p->steps++ % p->size] = (float)value;
+	p->ring[p->steps++ % p->size] = (float)past_to_log(p, value);
 	if (isnan(value))
 		return;
 	p->count++;
@@ -44,6 +44,13 @@ void past_push(struct past *p, double value)
 double past_wanted_offset(const struct past *p)
 {
 	return fmax(OFFSET_SHARE * p->mean, OFFSET_MIN);
+}
+
+void past_rescale(struct past *p, double to)
+{
+	for (uint32_t i = 0; i < p->size; i++)
+		p->ring[i] = (float)past_shift_log(p->ring[i], p->offset, to);
+	p->offset = to;
 }
 
 void past_error(struct past *p, double error)

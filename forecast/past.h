@@ -20,7 +20,7 @@ struct past {
 	double offset;       /* of the log scale: x = log(value + offset) */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
-	float ring[];
+	float ring[];       /* on the log scale */
 };
 
 size_t past_size(unsigned int max_period);
@@ -32,13 +32,17 @@ void past_push(struct past *p, double value);
 /* What the offset should be by now: a share of the mean. */
 double past_wanted_offset(const struct past *p);
 
+/* Goes over to offset @to. */
+void past_rescale(struct past *p, double to);
+
 /* Learns the size of one-step errors from @error on the log scale. */
 void past_error(struct past *p, double error);
 
 /* How far the value @step ahead may lie from a forecast of it, before a model's own factor. */
 double past_spread(const struct past *p, unsigned int step);
 
-/* The value @lag steps before the newest: NAN where not measured or out of reach. */
+/* The value @lag steps before the newest, on the log scale: NAN where not measured or out of reach.
+ */
 static inline double past_at(const struct past *p, uint64_t lag)
 {
 	if (lag >= p->size || lag >= p->steps)
@@ -53,13 +57,19 @@ static inline double past_to_log(const struct past *p, double value)
 
 static inline double past_from_log(const struct past *p, double x)
 {
-	return fmax(exp(fmin(x, 100)) - p->offset, 0);
+	return isnan(x) ? x : fmax(exp(fmin(x, 100)) - p->offset, 0);
 }
 
 /* @x on the scale of offset @from, on the scale of offset @to. */
 static inline double past_shift_log(double x, double from, double to)
 {
-	return log(fmax(exp(fmin(x, 100)) - from, 0) + to);
+	return isnan(x) ? x : log(fmax(exp(fmin(x, 100)) - from, 0) + to);
+}
+
+/* The newest value measured, on the log scale. */
+static inline double past_last(const struct past *p)
+{
+	return past_to_log(p, p->last);
 }
 
 #endif

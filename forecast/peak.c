@@ -30,14 +30,14 @@ static unsigned int top_of_season(const struct series *s, unsigned int horizon)
 {
 	const struct forecast_model *model = forecast_models[SHAPE_MODEL];
 	unsigned int pace = horizon / MAX_SCANNED + 1, top = 1;
-	double highest = -1;
+	float highest = -INFINITY;
 
 	for (unsigned int step = 1; step <= horizon; step += pace) {
-		struct forecast f;
+		struct guess g;
 
-		model->predict(series_model(s, SHAPE_MODEL), series_past(s), step, &f);
-		if (f.q[GRID_MEDIAN] > highest) {
-			highest = f.q[GRID_MEDIAN];
+		model->predict(series_model(s, SHAPE_MODEL), series_past(s), step, &g);
+		if (g.x > highest) {
+			highest = g.x;
 			top = step;
 		}
 	}

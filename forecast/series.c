@@ -25,6 +25,12 @@ static uint32_t aligned(size_t at)
 	return (uint32_t)((at + 7) & ~(size_t)7);
 }
 
+static size_t model_size(const struct series_conf *conf, const struct forecast_model *model)
+{
+	return model->state_size + model->season_size * conf->max_period +
+	       model->path_size * conf->horizon;
+}
+
 static uint32_t count_buckets(uint32_t horizon)
 {
 	uint32_t n = 1;
@@ -78,8 +84,7 @@ static void lay_out(struct series *s)
 	at = aligned(at + count_slots(s->conf.horizon) * sizeof(struct waiting_step));
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		s->models_at[m] = at;
-		at = aligned(at + forecast_models[m]->state_size +
-			     forecast_models[m]->season_size * s->conf.max_period);
+		at = aligned(at + model_size(&s->conf, forecast_models[m]));
 	}
 	s->past_at = at;
 	s->size_bytes = aligned(at + past_size(s->conf.max_period));
@@ -101,8 +106,7 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct forecast_model *model = forecast_models[m];
 
-		memset(series_model(s, m), 0,
-		       model->state_size + model->season_size * s->conf.max_period);
+		memset(series_model(s, m), 0, model_size(&s->conf, model));
 		model->init(series_model(s, m), past);
 		if (model->set_periods)
 			model->set_periods(series_model(s, m), past, s->periods, n, level);
@@ -161,7 +165,7 @@ static void rescale(struct series *s)
 
 	if (fabs(log(to / from)) < log(1.5))
 		return;
-	past->offset = to;
+	past_rescale(past, to);
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		if (forecast_models[m]->rescale)
 			forecast_models[m]->rescale(series_model(s, m), past, from, to);
@@ -183,14 +187,17 @@ void series_learn(struct series *s, double value)
 {
 	struct past *past = series_past(s);
 
+	double x;
+
 	combine_judge(s, value);
 	peak_judge(s, value);
 	past_push(past, value);
 	if (past->count == 0)
 		return;
 	rescale(s);
+	x = past_at(past, 0);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		forecast_models[m]->observe(series_model(s, m), past, value);
+		forecast_models[m]->observe(series_model(s, m), past, x);
 	combine_issue(s);
 	peak_issue(s);
 }
@@ -211,7 +218,7 @@ void series_observe(struct series *s, double value)
 		double q[FORECAST_LEVELS];
 
 		combine_predict(s, 1, q);
-		normal = past_from_log(past, q[GRID_MEDIAN]);
+		normal = past_from_log(past, q[Q50]);
 	}
 	value = events_observe(&s->outer.events, (int64_t)past->steps, value, normal, past->offset);
 	series_learn(s, value <= PAST_SANE_MAX ? value : NAN);
@@ -249,8 +256,15 @@ static void finish(const struct series *s, const double *q, double multiplier, s
 	for (int i = 0; i < FORECAST_LEVELS; i++)
 		ret->q[i] = fmin(multiplier * past_from_log(series_past(s), q[i]), most);
 	/* Each level stands for the probability half way to its neighbours. */
-	ret->mean = 0.075 * ret->q[0] + 0.1 * ret->q[1] + 0.2 * ret->q[2] + 0.25 * ret->q[3] +
-		    0.2 * ret->q[4] + 0.1 * ret->q[5] + 0.045 * ret->q[6] + 0.03 * ret->q[7];
+	ret->mean = 0;
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		double from = i > 0 ? 0.5 * (forecast_level[i - 1] + forecast_level[i]) : 0;
+		double to = i + 1 < FORECAST_LEVELS
+				    ? 0.5 * (forecast_level[i] + forecast_level[i + 1])
+				    : 1;
+
+		ret->mean += (to - from) * ret->q[i];
+	}
 	ret->mean = fmin(ret->mean, most);
 }
 

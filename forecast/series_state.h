@@ -15,16 +15,10 @@
 #define SERIES_SLOTS 8 /* forecasts of one bucket that wait for their value */
 #define SERIES_PEAKS 2 /* forecasts of a maximum that wait, a bucket */
 
-/* What a model says of one step, on the log scale. */
-struct guess {
-	float x;      /* median */
-	float lo, hi; /* how far below and above it values may lie, before the model's factor */
-};
-
 /* A forecast of one step that waits for its value. */
 struct waiting_step {
-	float q[FORECAST_LEVELS]; /* of the combination, before calibration; q[0] NAN: none */
-	struct guess guesses[SERIES_MODELS];
+	float q[FORECAST_LEVELS]; /* of the combination, before calibration; q[Q50] NAN: none */
+	struct guess guesses[SERIES_MODELS]; /* lo and hi of size 1, before the model's factor */
 };
 
 /* How a model did at one horizon. */

@@ -11,13 +11,19 @@
 #define RATIO_STEP    0.02
 #define NEAR_STEPS    3 /* a limit of others takes hold within this */
 #define NEAR_LEVEL    0.5
-#define MEDIAN        3 /* in the grid of levels */
 
 static void scaled_add(struct forecast *sum, const struct forecast *f, double by)
 {
 	sum->mean += f->mean * by;
 	for (size_t l = 0; l < FORECAST_LEVELS; l++)
 		sum->q[l] += f->q[l] * by;
+}
+
+static void add_constant(struct forecast *f, double by)
+{
+	f->mean += by;
+	for (size_t l = 0; l < FORECAST_LEVELS; l++)
+		f->q[l] += by;
 }
 
 /* The tier that counts for an API: its own where weaker than the service's. */
@@ -47,7 +53,7 @@ static double from_apis(const struct controller *c, struct service_state *s, str
 	*ret = (struct forecast){};
 	if (!isfinite(sum))
 		return NAN;
-	scaled_add(ret, &(struct forecast){1, {1, 1, 1, 1, 1, 1, 1, 1}}, sum);
+	add_constant(ret, sum);
 	for (size_t k = 0; k < s->n_slots; k++) {
 		double us = cost_cpu_us(s->cost, k), mcpu;
 		enum tier t;
@@ -172,7 +178,7 @@ static double at_learned_level(const struct service_state *s, const struct forec
  */
 static double most(const struct service_state *s, const struct forecast *f, double ever)
 {
-	return (s->event_near ? fmax(f->q[MEDIAN], ever) : ever) * ABOVE_ALL;
+	return (s->event_near ? fmax(f->q[Q50], ever) : ever) * ABOVE_ALL;
 }
 
 static double most_mcpu(const struct controller *c, const struct service_state *s,

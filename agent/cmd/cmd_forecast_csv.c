@@ -96,8 +96,9 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		      const struct backtest_score *score)
 {
 	json_t *coverage =
-		json_pack("{s:o,s:o,s:o}", "80", json_number(score->coverage80), "90",
-			  json_number(score->coverage90), "98", json_number(score->coverage98));
+		json_pack("{s:o,s:o,s:o,s:o}", "80", json_number(score->coverage80), "90",
+			  json_number(score->coverage90), "95", json_number(score->coverage95),
+			  "98", json_number(score->coverage98));
 	json_t *all = json_pack(
 		"{s:i,s:s,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1,
 		"column", s->column, "points", (json_int_t)s->n, "missing",
@@ -125,8 +126,9 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 	       c->train);
 	printf("weighted quantile loss  %.4f\n", score->wql);
 	printf("MASE                    %.3f\n", score->mase);
-	printf("coverage                80 %%: %.1f %%   90 %%: %.1f %%   98 %%: %.1f %%\n",
-	       100 * score->coverage80, 100 * score->coverage90, 100 * score->coverage98);
+	printf("coverage                80 %%: %.1f %%   90 %%: %.1f %%   95 %%: %.1f %%   98 %%: %.1f %%\n",
+	       100 * score->coverage80, 100 * score->coverage90, 100 * score->coverage95,
+	       100 * score->coverage98);
 	printf("periods (steps)         ");
 	for (size_t i = 0; i < r->n_periods; i++)
 		printf("%s%u", i > 0 ? ", " : "", r->periods[i]);

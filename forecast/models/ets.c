@@ -139,20 +139,19 @@ static void learn_rest(struct ets *m, double rest)
 	m->log_rho = log(fmax(rho(m), 1e-9));
 }
 
-static void observe(void *state, const struct past *past, double value)
+static void observe(void *state, const struct past *past, double x)
 {
 	struct ets *m = state;
 	uint64_t step = past->steps - 1;
-	double base, e, whole, seasons = seasons_at(m, step), x, gain;
+	double base, e, whole, seasons = seasons_at(m, step), gain;
 
 	base = m->level + m->trend;
 	m->trend *= DAMPING;
-	if (isnan(value)) {
+	if (isnan(x)) {
 		m->level = base;
 		m->rest *= rho(m);
 		return;
 	}
-	x = past_to_log(past, value);
 	if (m->n_values == 0 && m->n_seasons == 0)
 		base = x;
 	whole = x - base - seasons - rho(m) * m->rest;
@@ -174,8 +173,7 @@ static void observe(void *state, const struct past *past, double value)
 	m->error += (fabs(e) - m->error) / fmin(m->n_values, 100);
 }
 
-static void predict(const void *state, const struct past *past, unsigned int step,
-		    struct forecast *ret)
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	const struct ets *m = state;
 	double x = m->level + seasons_at(m, past->steps - 1 + step);
@@ -185,8 +183,7 @@ static void predict(const void *state, const struct past *past, unsigned int ste
 		x += m->trend * (1 - exp(step * LOG_DAMPING)) / (1 - DAMPING);
 	if (m->rest != 0 && m->log_rho > -10)
 		x += m->rest * exp(step * m->log_rho);
-	models_point(m->n_values == 0 && m->n_seasons == 0 ? past->last : past_from_log(past, x),
-		     ret);
+	*ret = models_point(m->n_values == 0 && m->n_seasons == 0 ? past_last(past) : x);
 }
 
 /* Seasons share one and a half times the longest period; one that does not fit is left out. */

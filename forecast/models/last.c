@@ -8,16 +8,15 @@ static void init(void *state, const struct past *past)
 	(void)state, (void)past;
 }
 
-static void observe(void *state, const struct past *past, double value)
+static void observe(void *state, const struct past *past, double x)
 {
-	(void)state, (void)past, (void)value;
+	(void)state, (void)past, (void)x;
 }
 
-static void predict(const void *state, const struct past *past, unsigned int step,
-		    struct forecast *ret)
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	(void)state, (void)step;
-	models_point(past->last, ret);
+	*ret = models_point(past_last(past));
 }
 
 const struct forecast_model model_last = {

@@ -3,17 +3,17 @@
 #ifndef FORESHAPE_MODELS_H
 #define FORESHAPE_MODELS_H
 
+#include <math.h>
+
 #include "forecast/forecast.h"
 
 extern const struct forecast_model model_last, model_seasonal_naive, model_seasonal_naive_short,
 	model_ets, model_ets_slow, model_profile, model_profile_short;
 
-/* A forecast that says one value and nothing of its spread. */
-static inline void models_point(double value, struct forecast *ret)
+/* A guess that says nothing of its spread. */
+static inline struct guess models_point(double x)
 {
-	ret->mean = value;
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		ret->q[i] = value;
+	return (struct guess){(float)x, NAN, NAN};
 }
 
 #endif

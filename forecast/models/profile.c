@@ -20,20 +20,20 @@
 #define Q10_OF_MEAN  1.6  /* distance of q10 from the median, in mean absolute errors */
 #define SIDE_MAX     4.0  /* times the common side that a phase's own counts at most */
 #define ERROR_MAX    3.0  /* times the mean error that one error counts at most */
-#define TYPICAL_STEP 1.05 /* by which the running median moves */
+#define TYPICAL_STEP 0.05 /* by which the running median moves, on the log scale */
 #define RECENT       64   /* values looked at where there is no period */
 
 struct phase {
-	float q50;       /* NAN: nothing seen yet */
+	float q50;       /* on the log scale; NAN: nothing seen yet */
 	uint16_t lo, hi; /* to q10 and q90, the upper halves of floats: two digits are enough */
 };
 
 struct profile {
 	uint32_t period; /* 0: none; then phase 0 stands for all */
 	uint32_t side;
-	double error; /* mean error in shares of the median */
+	double error; /* mean, on the log scale */
 	double n_errors;
-	double typical; /* a running median of all values */
+	double typical; /* a running median of all values; NAN: none yet */
 	struct phase phases[];
 };
 
@@ -49,7 +49,8 @@ static void init(void *state, const struct past *past)
 
 	(void)past;
 	m->period = m->side = 0;
-	m->error = m->n_errors = m->typical = 0;
+	m->error = m->n_errors = 0;
+	m->typical = NAN;
 	clear(m, 1);
 }
 
@@ -96,7 +97,7 @@ static uint16_t to_half(double v)
 	return (uint16_t)(bits >> 16);
 }
 
-static double from_half(uint16_t half)
+static float from_half(uint16_t half)
 {
 	uint32_t bits = (uint32_t)half << 16;
 	float x;
@@ -115,8 +116,7 @@ static double side_of(double own, double common, size_t n)
 }
 
 /* Makes a phase of @n samples. */
-static void fill(const struct profile *m, const struct past *past, struct phase *ret, float *v,
-		 size_t n)
+static void fill(const struct profile *m, struct phase *ret, float *v, size_t n)
 {
 	double common, q50;
 
@@ -125,7 +125,7 @@ static void fill(const struct profile *m, const struct past *past, struct phase 
 	sort(v, n);
 	/* Of two values that differ much one may be a burst: the nearer to what is usual counts. */
 	q50 = n == 2 ? fmin(fmax(m->typical, v[0]), v[1]) : quantile(v, n, 0.5);
-	common = Q10_OF_MEAN * m->error * (q50 + past->offset);
+	common = Q10_OF_MEAN * m->error;
 	ret->q50 = (float)q50;
 	ret->lo = to_half(side_of(q50 - quantile(v, n, 0.1), common, n));
 	ret->hi = to_half(side_of(quantile(v, n, 0.9) - q50, common, n));
@@ -146,7 +146,7 @@ static void refresh(struct profile *m, const struct past *past)
 				v[n++] = (float)x;
 		}
 	}
-	fill(m, past, &m->phases[centre], v, n);
+	fill(m, &m->phases[centre], v, n);
 }
 
 static void refresh_recent(struct profile *m, const struct past *past)
@@ -162,7 +162,7 @@ static void refresh_recent(struct profile *m, const struct past *past)
 		if (!isnan(x))
 			v[n++] = (float)x;
 	}
-	fill(m, past, &m->phases[0], v, n);
+	fill(m, &m->phases[0], v, n);
 }
 
 static const struct phase *phase_at(const struct profile *m, uint64_t step)
@@ -170,17 +170,16 @@ static const struct phase *phase_at(const struct profile *m, uint64_t step)
 	return &m->phases[m->period > 0 ? step % m->period : 0];
 }
 
-static void observe(void *state, const struct past *past, double value)
+static void observe(void *state, const struct past *past, double x)
 {
 	struct profile *m = state;
 	const struct phase *p = phase_at(m, past->steps - 1);
 
-	if (!isnan(value))
-		m->typical = m->typical > 0 ? m->typical * (value > m->typical ? TYPICAL_STEP
-									       : 1 / TYPICAL_STEP)
-					    : value;
-	if (!isnan(value) && !isnan(p->q50)) {
-		double error = fabs(value - p->q50) / (p->q50 + past->offset);
+	if (!isnan(x))
+		m->typical =
+			isnan(m->typical) ? x : m->typical + copysign(TYPICAL_STEP, x - m->typical);
+	if (!isnan(x) && !isnan(p->q50)) {
+		double error = fabs(x - p->q50);
 
 		m->n_errors = fmin(m->n_errors + 1, 200);
 		if (m->n_errors > 10)
@@ -193,20 +192,30 @@ static void observe(void *state, const struct past *past, double value)
 		refresh_recent(m, past);
 }
 
-static void predict(const void *state, const struct past *past, unsigned int step,
-		    struct forecast *ret)
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	const struct profile *m = state;
 	const struct phase *p = phase_at(m, past->steps - 1 + step);
 
-	models_point(isnan(p->q50) ? past->last : p->q50, ret);
 	if (isnan(p->q50))
-		return;
-	for (int i = 0; i < FORECAST_LEVELS; i++) {
-		if (forecast_level[i] < 0.5)
-			ret->q[i] = fmax(p->q50 - from_half(p->lo), 0);
-		else if (forecast_level[i] > 0.5)
-			ret->q[i] = p->q50 + from_half(p->hi);
+		*ret = models_point(past_last(past));
+	else
+		*ret = (struct guess){p->q50, from_half(p->lo), from_half(p->hi)};
+}
+
+static void rescale(void *state, const struct past *past, double from, double to)
+{
+	struct profile *m = state;
+
+	(void)past;
+	m->typical = past_shift_log(m->typical, from, to);
+	for (uint32_t i = 0; i < MAX(m->period, 1); i++) {
+		struct phase *p = &m->phases[i];
+		double x = past_shift_log(p->q50, from, to);
+
+		p->lo = to_half(x - past_shift_log(p->q50 - from_half(p->lo), from, to));
+		p->hi = to_half(past_shift_log(p->q50 + from_half(p->hi), from, to) - x);
+		p->q50 = (float)x;
 	}
 }
 
@@ -241,6 +250,7 @@ const struct forecast_model model_profile = {
 	.observe = observe,
 	.predict = predict,
 	.set_periods = set_longest,
+	.rescale = rescale,
 };
 
 const struct forecast_model model_profile_short = {
@@ -252,4 +262,5 @@ const struct forecast_model model_profile_short = {
 	.observe = observe,
 	.predict = predict,
 	.set_periods = set_shortest,
+	.rescale = rescale,
 };

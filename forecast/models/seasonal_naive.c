@@ -17,24 +17,23 @@ static void init(void *state, const struct past *past)
 	m->period = 0;
 }
 
-static void observe(void *state, const struct past *past, double value)
+static void observe(void *state, const struct past *past, double x)
 {
-	(void)state, (void)past, (void)value;
+	(void)state, (void)past, (void)x;
 }
 
-static void predict(const void *state, const struct past *past, unsigned int step,
-		    struct forecast *ret)
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	const struct naive *m = state;
-	double value = NAN;
+	double x = NAN;
 
 	if (m->period > 0) {
 		uint64_t lag = m->period - 1 - (step - 1) % m->period;
 
-		for (int i = 0; i < CYCLES && isnan(value); i++)
-			value = past_at(past, lag + (uint64_t)i * m->period);
+		for (int i = 0; i < CYCLES && isnan(x); i++)
+			x = past_at(past, lag + (uint64_t)i * m->period);
 	}
-	models_point(isnan(value) ? past->last : value, ret);
+	*ret = models_point(isnan(x) ? past_last(past) : x);
 }
 
 static void set_longest(void *state, const struct past *past, const unsigned int *steps, size_t n,

@@ -107,7 +107,7 @@ static void seconds_go_after_an_hour_and_minutes_after_a_month(void **state)
 
 static void what_became_of_a_forecast_is_filled_in(void **state)
 {
-	const struct forecast f = {100, {10, 20, 50, 100, 150, 180, 190, 200}};
+	const struct forecast f = {100, {5, 10, 20, 50, 100, 150, 180, 190, 195, 200}};
 	struct store_forecast v = {
 		BASE_S * (int64_t)NS_PER_S, "checkout", "cpu_mcpu", 30 * NS_PER_S, 0, &f};
 	struct store *s;

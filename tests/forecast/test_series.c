@@ -26,10 +26,10 @@ static void third_peak_is_seen_three_steps_ahead(void **state)
 		input_feed(s, day_of_20(t, &seed));
 	series_predict(s, 3, &f);
 	series_predict_peak(s, 3, &peak);
-	assert_true(f.q[3] > 350 && f.q[3] < 600);
+	assert_true(f.q[Q50] > 350 && f.q[Q50] < 600);
 	assert_true(forecast_at(&peak, 0.9) > 400);
 	series_predict(s, 2, &f);
-	assert_true(f.q[3] < 200);
+	assert_true(f.q[Q50] < 200);
 	series_free(s);
 }
 
@@ -47,8 +47,8 @@ static void burst_in_between_does_not_hide_the_next_peak(void **state)
 			input_feed(s,
 				   t >= starts[i] && t < starts[i] + 4 ? 800 : day_of_20(t, &seed));
 		series_predict(s, 3, &f);
-		assert_true(f.q[3] > 350);
-		assert_true(f.q[6] < 1500);
+		assert_true(f.q[Q50] > 350);
+		assert_true(f.q[Q95] < 1500);
 		series_free(s);
 	}
 }
@@ -66,7 +66,7 @@ static void shift_by_ten_is_followed_within_ten_steps(void **state)
 		input_feed(s, 1000 * (1 + 0.05 * input_normal(&seed)));
 	for (unsigned int step = 1; step <= 8; step++) {
 		series_predict(s, step, &f);
-		assert_true(f.q[3] > 800 && f.q[3] < 1200);
+		assert_true(f.q[Q50] > 800 && f.q[Q50] < 1200);
 	}
 	series_free(s);
 }
@@ -81,7 +81,7 @@ static void one_spike_leaves_the_level_alone(void **state)
 	for (int t = 0; t < 300; t++)
 		input_feed(s, t == 295 ? 5000 : 100 * (1 + 0.05 * input_normal(&seed)));
 	series_predict(s, 5, &f);
-	assert_true(f.q[3] > 85 && f.q[3] < 120);
+	assert_true(f.q[Q50] > 85 && f.q[Q50] < 120);
 	series_free(s);
 }
 
@@ -99,9 +99,9 @@ static void intervals_cover_what_they_say(void **state)
 
 		max = fmax(max, y);
 		if (t > 1000 && t % 5 == 4) {
-			in80 += y >= waiting.q[1] && y <= waiting.q[5];
-			in90 += y >= waiting.q[0] && y <= waiting.q[6];
-			peaks += max <= peak.q[6];
+			in80 += y >= waiting.q[Q10] && y <= waiting.q[Q90];
+			in90 += y >= waiting.q[Q05] && y <= waiting.q[Q95];
+			peaks += max <= peak.q[Q95];
 			n++;
 		}
 		input_feed(s, y);
@@ -133,7 +133,7 @@ static void gap_of_weeks_keeps_the_season(void **state)
 	for (int i = 0; i < 50; i++, t++)
 		input_feed(s, day_of_20(t, &seed));
 	series_predict(s, 3, &f);
-	assert_true(f.q[3] > 350 && f.q[3] < 650);
+	assert_true(f.q[Q50] > 350 && f.q[Q50] < 650);
 	series_free(s);
 }
 
@@ -148,15 +148,15 @@ static void stated_event_multiplies_its_steps_alone(void **state)
 		input_feed(s, 100 * (1 + 0.02 * input_normal(&seed)));
 	assert_int_equal(series_event(s, 1, 5, 10, 3), 0);
 	series_predict(s, 5, &f);
-	assert_true(f.q[3] < 120);
+	assert_true(f.q[Q50] < 120);
 	series_predict(s, 6, &f);
-	assert_true(f.q[3] > 270 && f.q[3] < 330);
+	assert_true(f.q[Q50] > 270 && f.q[Q50] < 330);
 	series_predict_peak(s, 8, &f);
-	assert_true(f.q[3] > 270);
+	assert_true(f.q[Q50] > 270);
 	for (int t = 0; t < 20; t++)
 		input_feed(s, (t >= 5 && t < 15 ? 300 : 100) * (1 + 0.02 * input_normal(&seed)));
 	series_predict(s, 1, &f);
-	assert_true(f.q[6] < 120);
+	assert_true(f.q[Q95] < 120);
 	assert_int_equal(series_event(s, 1, 5, 0, 3), -EINVAL);
 	assert_int_equal(series_event(s, 1, 5, 5, -1), -EINVAL);
 	assert_int_equal(series_event(s, 1, INT64_MAX, 5, 2), -EINVAL);
@@ -178,14 +178,14 @@ static void effect_of_an_event_is_learned_from_the_last_one(void **state)
 		input_feed(s, (during ? 400 : 100) * (1 + 0.02 * input_normal(&seed)));
 		series_predict(s, 1, &f);
 		if (t > 205 && t < 228)
-			assert_true(f.q[3] > 300);
+			assert_true(f.q[Q50] > 300);
 	}
-	assert_true(f.q[3] < 120);
+	assert_true(f.q[Q50] < 120);
 	assert_int_equal(series_event(s, 9, 10, 20, NAN), 0);
 	series_predict(s, 10, &f);
-	assert_true(f.q[3] < 120);
+	assert_true(f.q[Q50] < 120);
 	series_predict(s, 15, &f);
-	assert_true(f.q[3] > 300 && f.q[3] < 500);
+	assert_true(f.q[Q50] > 300 && f.q[Q50] < 500);
 	series_free(s);
 }
 
@@ -261,7 +261,7 @@ static void conf_out_of_range_is_refused(void **state)
 	conf.horizon = 1;
 	assert_int_equal(series_new(&conf, &s), 0);
 	series_predict(s, 1, &f);
-	assert_true(f.q[7] == 0 && f.mean == 0);
+	assert_true(f.q[Q99] == 0 && f.mean == 0);
 	assert_true(isnan(series_last(s)));
 	series_free(s);
 }

@@ -244,7 +244,7 @@ static void a_reload_keeps_what_services_of_equal_name_learned(void **state)
 	assert_int_equal(controller_reload(w.controller, &changed.set, &changed.facts, &c), 0);
 	world_free(&w);
 	assert_true(controller_forecast(c, 2, -1, 5 * NS_PER_S, after, 5, &report) == 5);
-	assert_true(same_bits(before[4].f.q[7], after[4].f.q[7]));
+	assert_true(same_bits(before[4].f.q[Q99], after[4].f.q[Q99]));
 	assert_int_equal(controller_forecast(c, 0, -1, 5 * NS_PER_S, after, 5, &report), 0);
 	changed.controller = c;
 	for (int t = 0; t < 50; t++) {

@@ -209,9 +209,9 @@ static void an_event_covers_every_step_it_touches(void **state)
 			 0);
 	run_all(300, 10);
 	run_all(1200, 3);
-	assert_true(w.plan->services[0].demand_mcpu.q[3] > 900);
+	assert_true(w.plan->services[0].demand_mcpu.q[Q50] > 900);
 	run_all(1200, 1);
-	assert_true(w.plan->services[0].demand_mcpu.q[3] < 600);
+	assert_true(w.plan->services[0].demand_mcpu.q[Q50] < 600);
 	world_free(&w);
 }
 
