@@ -5,11 +5,12 @@
  * value; what came is judged by the weights and scales of that moment.
  */
 #include <math.h>
+#include <string.h>
 
 #include "agent/base/util.h"
 #include "forecast/series_state.h"
 
-#define LEARNING     0.3 /* of the weights, per mean loss */
+#define LEARNING     0.15 /* of the weights, per mean loss */
 #define SHARE        0.01 /* of all weight, handed out evenly: Herbster, Warmuth (1998), fixed share */
 #define LOSS_MAX     8.0  /* one value counts no more than so many mean losses */
 #define SCALE_STEPS  50.0 /* memory of a model's error size */
@@ -17,16 +18,22 @@
 #define SCALE_MAX    8.0  /* one error counts no more than so many times it */
 #define LOSS_STEPS   100.0
 #define COVER_STEPS  500.0
-#define SIDE_LEVEL   1.2816 /* normal quantile of .90, to get lo and hi from a grid */
-#define SIDE_MIN     0.2    /* of the common spread: a model's own must not vanish */
-#define FIRST_WEIGHT 0.4    /* of the newest value, before anything is known */
+#define HEALTH_FAST  6.0f               /* steps that "of late" is, of a model's one-step errors */
+#define HEALTH_SLOW  200.0f             /* and "usually" */
+#define HEALTH_MAX   6.0f               /* times the usual that one error counts at most for it */
+#define HEALTH_FROM  3.0                /* times it that are still healthy */
+#define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
+#define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
+#define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
+#define FIRST_WEIGHT 0.4                /* of the newest value, before anything is known */
 
 void combine_init(struct series *s)
 {
+	memset(s->health, 0, sizeof(s->health));
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
 
-		k->n_scored = 0;
+		k->n_scored = k->n_health = 0;
 		k->loss = 0;
 		k->covered[0] = 0.8f;
 		k->covered[1] = 0.9f;
@@ -39,7 +46,7 @@ void combine_init(struct series *s)
 				.weight = (float)(m == 0 ? FIRST_WEIGHT : rest), .scale = 1};
 		}
 		for (uint32_t i = 0; i < k->slots; i++)
-			series_slot(s, k->first_slot + i)->q[Q50] = NAN;
+			series_slot(s, k->first_slot + i)->due = 0;
 	}
 }
 
@@ -131,14 +138,41 @@ static void judge_models(struct bucket *k, const struct guess *g, double x)
 	learn_weights(k, losses);
 }
 
+/* How a model's last one-step errors compare with its usual ones, whatever the horizon. */
+static void learn_health(struct series *s, const struct guess *g, double x, double n)
+{
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		struct health *h = &s->health[m];
+		float size = fabsf((float)x - g[m].x);
+
+		h->fast += (size - h->fast) / (float)fmin(n + 1, HEALTH_FAST);
+		if (n > HEALTH_FAST)
+			size = fminf(size, HEALTH_MAX * h->slow + 1e-6f);
+		h->slow += (size - h->slow) / (float)fmin(n + 1, HEALTH_SLOW);
+	}
+}
+
+/* What is left of the weight of model @m: one that has just begun to fail counts less at once. */
+static double trust(const struct series *s, size_t m)
+{
+	double usual = HEALTH_FROM * s->health[m].slow + 1e-9, share;
+
+	if (s->health[m].fast <= usual)
+		return 1;
+	share = usual / s->health[m].fast;
+	return share * share;
+}
+
 static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
 {
 	double q[FORECAST_LEVELS];
 
 	for (int i = 0; i < FORECAST_LEVELS; i++)
 		q[i] = w->q[i];
-	if (k->step == 1)
+	if (k->step == 1) {
 		past_error(series_past(s), x - q[Q50]);
+		learn_health(s, w->guesses, x, k->n_health++);
+	}
 	if (series_past(s)->steps < s->judge_from)
 		return;
 	grid_correct(&k->shift, q);
@@ -163,16 +197,26 @@ void combine_judge(struct series *s, double value)
 
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
-		uint64_t issued = past->steps + 1 - k->step;
-		struct waiting_step *w;
 
-		if (past->steps + 1 <= k->step || issued % k->stride != 0)
-			continue;
-		w = slot_of(s, k, issued);
-		if (!isnan(x) && !isnan(w->q[Q50]))
-			judge(s, k, w, x);
-		w->q[Q50] = NAN;
+		for (uint32_t i = 0; i < k->slots; i++) {
+			struct waiting_step *w = series_slot(s, k->first_slot + i);
+
+			if (w->due != past->steps + 1)
+				continue;
+			if (!isnan(x))
+				judge(s, k, w, x);
+			w->due = 0;
+		}
 	}
+}
+
+/* The horizon in bucket @k that is forecast at step @issued: all in turn, far ones after near ones.
+ */
+static unsigned int horizon_at(const struct bucket *k, uint64_t issued)
+{
+	double turn = GOLDEN * (double)(issued / k->stride);
+
+	return k->first + (unsigned int)((turn - floor(turn)) * (k->step - k->first + 1));
 }
 
 /*
@@ -182,19 +226,20 @@ void combine_judge(struct series *s, double value)
 static void combine(const struct series *s, unsigned int step, const struct bucket *from,
 		    const struct bucket *to, double share, struct guess *guesses, double *q)
 {
-	double spread = past_spread(series_past(s), step), x = 0, lo = 0, hi = 0;
+	double spread = past_spread(series_past(s), step), x = 0, lo = 0, hi = 0, sum = 0;
 
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct score *a = &from->scores[m], *b = &to->scores[m];
-		double weight = a->weight + share * (b->weight - a->weight);
+		double weight = (a->weight + share * (b->weight - a->weight)) * trust(s, m);
 		double scale = weight * (a->scale + share * (b->scale - a->scale));
 
 		guesses[m] = ask(s, m, step, spread);
+		sum += weight;
 		x += weight * guesses[m].x;
 		lo += scale * guesses[m].lo;
 		hi += scale * guesses[m].hi;
 	}
-	spread_out(x, lo, hi, q);
+	spread_out(x / sum, lo / sum, hi / sum, q);
 }
 
 void combine_issue(struct series *s)
@@ -205,25 +250,37 @@ void combine_issue(struct series *s)
 		struct bucket *k = &s->buckets[b];
 		struct waiting_step *w = slot_of(s, k, past->steps);
 		double q[FORECAST_LEVELS];
+		unsigned int step;
 
 		if (past->steps % k->stride != 0)
 			continue;
-		combine(s, k->step, k, k, 0, w->guesses, q);
+		step = horizon_at(k, past->steps);
+		w->due = past->steps + step;
+		combine(s, step, k, k, 0, w->guesses, q);
 		for (int i = 0; i < FORECAST_LEVELS; i++)
 			w->q[i] = (float)q[i];
 	}
+}
+
+static double middle(const struct bucket *k)
+{
+	return 0.5 * (k->first + k->step);
 }
 
 size_t series_bucket(const struct series *s, unsigned int step, double *share)
 {
 	size_t b = 0;
 
-	while (b + 1 < s->n_buckets && s->buckets[b].step < step)
+	double to, from;
+
+	while (b + 1 < s->n_buckets && middle(&s->buckets[b]) < step)
 		b++;
 	*share = 1;
-	if (b > 0 && s->buckets[b].step > step)
-		*share = log((double)step / s->buckets[b - 1].step) /
-			 log((double)s->buckets[b].step / s->buckets[b - 1].step);
+	to = middle(&s->buckets[b]);
+	if (b == 0 || to <= step)
+		return b;
+	from = middle(&s->buckets[b - 1]);
+	*share = log(step / from) / log(to / from);
 	return b;
 }
 

@@ -25,6 +25,12 @@ struct forecast {
  */
 double forecast_at(const struct forecast *f, double level);
 
+struct series_conf {
+	uint64_t step_ns;
+	unsigned int horizon;    /* the farthest step that will be asked for (and calibrated) */
+	unsigned int max_period; /* longest period looked for, in steps; the ring holds 3 of it */
+};
+
 /* The recent values of a series, which all its models share; see forecast/past.h. */
 struct past;
 
@@ -44,10 +50,8 @@ struct guess {
 struct forecast_model {
 	const char *name;   /* "last", "seasonal-naive", "ets", "profile" */
 	const char *source; /* of the method */
-	size_t state_size;  /* bytes, and more for each step ... */
-	size_t season_size; /* ... of the longest period looked for */
-	size_t path_size;   /* ... of the horizon */
-	void (*init)(void *state, const struct past *past);
+	size_t (*size)(const struct series_conf *conf); /* bytes of state; NULL: it has none */
+	void (*init)(void *state, const struct past *past, const struct series_conf *conf);
 	/* One step has passed; @x is what was measured, NAN where it was not; @past has it. */
 	void (*observe)(void *state, const struct past *past, double x);
 	/* The value @step (from 1) steps ahead. May keep what it worked out in @state. */
@@ -68,12 +72,6 @@ extern const size_t forecast_n_models;
 
 /* A series: all models, their weights by recent loss, calibration, a ring of recent values. */
 struct series;
-
-struct series_conf {
-	uint64_t step_ns;
-	unsigned int horizon;    /* the farthest step that will be asked for (and calibrated) */
-	unsigned int max_period; /* longest period looked for, in steps; the ring holds 3 of it */
-};
 
 /*
  * Returns 0 and *ret (series_free), -EINVAL for a conf out of range (horizon and max_period are

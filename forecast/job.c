@@ -12,6 +12,7 @@
 #include "forecast/periods.h"
 #include "forecast/series_state.h"
 
+#define CALENDAR     3
 #define DENSE_UNTIL  100 /* steps; until then every few steps: two cycles may just be complete */
 #define DENSE_EVERY  4
 #define GROWTH       10 /* then when a tenth more has come */
@@ -91,6 +92,20 @@ static void relearn(struct series *s, const struct series *from, const double *x
 	series_past(s)->max = past->max;
 }
 
+/* Lengths of the calendar in steps, where they are whole: a period found nearby is most likely
+ * that. */
+static size_t calendar(uint64_t step_ns, unsigned int *ret)
+{
+	static const uint64_t lengths_s[CALENDAR] = {7 * S_PER_DAY, S_PER_DAY, S_PER_H};
+	size_t n = 0;
+
+	for (size_t i = 0; i < CALENDAR; i++) {
+		if (lengths_s[i] * NS_PER_S % step_ns == 0)
+			ret[n++] = (unsigned int)MIN(lengths_s[i] * NS_PER_S / step_ns, UINT32_MAX);
+	}
+	return n;
+}
+
 static bool same_periods(const struct series *s, const unsigned int *periods, size_t n)
 {
 	if (n != s->n_periods)
@@ -106,8 +121,8 @@ void series_job_run(struct series_job *job)
 {
 	struct series *s = job->copy;
 	const struct past *past = series_past(s);
-	size_t n = MIN(past->steps, past->size), n_periods;
-	unsigned int periods[FORECAST_MAX_PERIODS];
+	size_t n = MIN(past->steps, past->size), n_periods, n_known;
+	unsigned int periods[FORECAST_MAX_PERIODS], known[FORECAST_MAX_PERIODS + CALENDAR];
 	_cleanup_(freep) double *x = malloc(MAX(n, 1) * sizeof(*x));
 	_cleanup_(series_freep) struct series *fresh = NULL;
 
@@ -115,7 +130,9 @@ void series_job_run(struct series_job *job)
 		return;
 	for (size_t i = 0; i < n; i++)
 		x[i] = past_at(past, n - 1 - i);
-	n_periods = periods_find(x, n, s->conf.max_period, s->periods, s->n_periods, periods,
+	n_known = calendar(s->conf.step_ns, known);
+	memcpy(known + n_known, s->periods, s->n_periods * sizeof(*known));
+	n_periods = periods_find(x, n, s->conf.max_period, known, n_known + s->n_periods, periods,
 				 FORECAST_MAX_PERIODS);
 	if (n_periods == 0 || same_periods(s, periods, n_periods))
 		return;

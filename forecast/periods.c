@@ -24,7 +24,7 @@
 #define SHORTER_WINS  0.5  /* a part of a period wins with this share of its autocorrelation */
 #define LONGER_GAIN   0.12 /* a multiple wins with so much more */
 #define LONGER_MAX    3    /* times: longer ones are found next, in what is left */
-#define KEEP          0.99 /* a known period stays with this share of the new one's hills */
+#define KEEP          0.9  /* a known period stays with this share of the new one's hills */
 #define EDGE_SHARE    100  /* an edge is as wide as this part of a period */
 #define EDGE_WEIGHT   2.0  /* of edges against hills */
 #define MORE_ACF      0.35 /* autocorrelation that a further period needs in what is left */

@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x32737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x33737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define BOUND        4.0 /* times the largest value seen: no forecast is above */
@@ -27,8 +27,7 @@ static uint32_t aligned(size_t at)
 
 static size_t model_size(const struct series_conf *conf, const struct forecast_model *model)
 {
-	return model->state_size + model->season_size * conf->max_period +
-	       model->path_size * conf->horizon;
+	return model->size ? model->size(conf) : 0;
 }
 
 static uint32_t count_buckets(uint32_t horizon)
@@ -64,6 +63,7 @@ static void lay_buckets(struct series *s)
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
 
+		k->first = b > 0 ? s->buckets[b - 1].step + 1 : 1;
 		k->step = step;
 		k->stride = stride_of(step);
 		k->slots = (step + k->stride - 1) / k->stride;
@@ -107,7 +107,8 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 		const struct forecast_model *model = forecast_models[m];
 
 		memset(series_model(s, m), 0, model_size(&s->conf, model));
-		model->init(series_model(s, m), past);
+		if (model->init)
+			model->init(series_model(s, m), past, &s->conf);
 		if (model->set_periods)
 			model->set_periods(series_model(s, m), past, s->periods, n, level);
 	}
@@ -197,7 +198,8 @@ void series_learn(struct series *s, double value)
 	rescale(s);
 	x = past_at(past, 0);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		forecast_models[m]->observe(series_model(s, m), past, x);
+		if (forecast_models[m]->observe)
+			forecast_models[m]->observe(series_model(s, m), past, x);
 	combine_issue(s);
 	peak_issue(s);
 }

@@ -8,7 +8,7 @@
 #include "forecast/grid.h"
 #include "forecast/past.h"
 
-#define SERIES_MODELS 7 /* of the table */
+#define SERIES_MODELS 8 /* of the table */
 #define SERIES_BUCKETS                                                                             \
 	20             /* horizons 1, 2, 4 ... and the last: weights and calibration for each      \
 			*/
@@ -17,7 +17,8 @@
 
 /* A forecast of one step that waits for its value. */
 struct waiting_step {
-	float q[FORECAST_LEVELS]; /* of the combination, before calibration; q[Q50] NAN: none */
+	uint64_t due;                        /* the step it is about; 0: none waits */
+	float q[FORECAST_LEVELS];            /* of the combination, before calibration */
 	struct guess guesses[SERIES_MODELS]; /* lo and hi of size 1, before the model's factor */
 };
 
@@ -35,10 +36,15 @@ struct waiting_peak {
 	float q[FORECAST_LEVELS];
 };
 
+/*
+ * Horizons from after the bucket before up to @step. Forecasts of all of them are judged in turn: a
+ * single one would be in phase with a season that divides it.
+ */
 struct bucket {
-	uint32_t step, stride, slots; /* horizon; issued every so many steps; waiting at most */
+	uint32_t first, step;   /* horizons */
+	uint32_t stride, slots; /* issued every so many steps; waiting at most */
 	uint32_t first_slot;
-	uint32_t n_scored;
+	uint32_t n_scored, n_health;
 	float loss;       /* of the combination */
 	float covered[3]; /* share in the intervals of 80, 90, 98 % */
 	struct score scores[SERIES_MODELS];
@@ -58,6 +64,9 @@ struct series {
 		struct events events;
 	} outer;
 	/* All below knows the values without the effect of events. */
+	struct health {
+		float fast, slow; /* mean size of its one-step errors, of late and usually */
+	} health[SERIES_MODELS];
 	uint64_t judge_from; /* step; in the first cycle of a period its models have nothing to show
 			      */
 	uint32_t n_periods, periods[FORECAST_MAX_PERIODS];

@@ -45,20 +45,25 @@ struct ets {
 	float effects[];
 };
 
+static size_t size(const struct series_conf *conf)
+{
+	return sizeof(struct ets) + (3 * (size_t)conf->max_period / 2 + 8) * sizeof(float);
+}
+
 static void init(struct ets *m, double alpha, double beta)
 {
 	*m = (struct ets){.alpha = alpha, .beta = beta, .log_rho = -20};
 }
 
-static void init_fast(void *state, const struct past *past)
+static void init_fast(void *state, const struct past *past, const struct series_conf *conf)
 {
-	(void)past;
+	(void)past, (void)conf;
 	init(state, 0.3, 0.02);
 }
 
-static void init_slow(void *state, const struct past *past)
+static void init_slow(void *state, const struct past *past, const struct series_conf *conf)
 {
-	(void)past;
+	(void)past, (void)conf;
 	init(state, 0.01, 0);
 }
 
@@ -223,13 +228,10 @@ static void rescale(void *state, const struct past *past, double from, double to
 	m->trend = m->rest = 0;
 }
 
-#define STATE_SIZE (sizeof(struct ets) + 8 * sizeof(float))
-
 const struct forecast_model model_ets = {
 	.name = "ets",
 	.source = "robust exponential smoothing, damped trend, several seasons, AR(1); quick level",
-	.state_size = STATE_SIZE,
-	.season_size = 3 * sizeof(float) / 2,
+	.size = size,
 	.init = init_fast,
 	.observe = observe,
 	.predict = predict,
@@ -240,8 +242,7 @@ const struct forecast_model model_ets = {
 const struct forecast_model model_ets_slow = {
 	.name = "ets-slow",
 	.source = "as ets, slow level",
-	.state_size = STATE_SIZE,
-	.season_size = 3 * sizeof(float) / 2,
+	.size = size,
 	.init = init_slow,
 	.observe = observe,
 	.predict = predict,

@@ -3,16 +3,6 @@
 #include "forecast/models/models.h"
 #include "forecast/past.h"
 
-static void init(void *state, const struct past *past)
-{
-	(void)state, (void)past;
-}
-
-static void observe(void *state, const struct past *past, double x)
-{
-	(void)state, (void)past, (void)x;
-}
-
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	(void)state, (void)step;
@@ -22,7 +12,5 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 const struct forecast_model model_last = {
 	.name = "last",
 	.source = "random walk",
-	.init = init,
-	.observe = observe,
 	.predict = predict,
 };

@@ -43,11 +43,21 @@ static void clear(struct profile *m, uint32_t n)
 		m->phases[i] = (struct phase){.q50 = NAN};
 }
 
-static void init(void *state, const struct past *past)
+static size_t size_longest(const struct series_conf *conf)
+{
+	return sizeof(struct profile) + (1 + (size_t)conf->max_period) * sizeof(struct phase);
+}
+
+static size_t size_shortest(const struct series_conf *conf)
+{
+	return sizeof(struct profile) + (1 + (size_t)conf->max_period / 2) * sizeof(struct phase);
+}
+
+static void init(void *state, const struct past *past, const struct series_conf *conf)
 {
 	struct profile *m = state;
 
-	(void)past;
+	(void)past, (void)conf;
 	m->period = m->side = 0;
 	m->error = m->n_errors = 0;
 	m->typical = NAN;
@@ -244,8 +254,7 @@ static void set_shortest(void *state, const struct past *past, const unsigned in
 const struct forecast_model model_profile = {
 	.name = "profile",
 	.source = "empirical quantiles of the phase, longest period",
-	.state_size = sizeof(struct profile) + sizeof(struct phase),
-	.season_size = sizeof(struct phase),
+	.size = size_longest,
 	.init = init,
 	.observe = observe,
 	.predict = predict,
@@ -256,8 +265,7 @@ const struct forecast_model model_profile = {
 const struct forecast_model model_profile_short = {
 	.name = "profile-short",
 	.source = "empirical quantiles of the phase, shortest period",
-	.state_size = sizeof(struct profile) + sizeof(struct phase),
-	.season_size = sizeof(struct phase) / 2,
+	.size = size_shortest,
 	.init = init,
 	.observe = observe,
 	.predict = predict,

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ar.c - autoregression on changes, with the lags about each period found: the change to come is
+ * regressed on the last ones, on those one and two cycles ago, and on how far level and cycle lie
+ * apart. Learned online, iterated to the step asked for.
+ * Anava, Hazan, Mannor, Shamir (2013), "Online learning for time series prediction"; the ridge's
+ * origin is a random walk.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "agent/base/util.h"
+#include "forecast/models/models.h"
+#include "forecast/past.h"
+#include "forecast/rls.h"
+
+#define CHANGES    3      /* newest ones that are looked at */
+#define LOOSE      30.0   /* of the ridge */
+#define KEEP       0.9997 /* memory */
+#define REACH      1.0    /* of a forecast beyond what was seen, on the log scale */
+#define LEVEL_STEP 0.02   /* of the level that values return to */
+#define SIZE_STEPS 100.0  /* memory of the mean size of changes */
+#define INPUT_MAX  8.0    /* times it that an input counts at most: no spike is to echo */
+#define SHIFT_FROM 4.0    /* mean errors */
+#define SHIFT_RUN  3      /* errors above in a row on one side: the level has moved */
+
+struct ar {
+	struct rls rls;
+	double level, lowest, highest; /* seen */
+	double size;                   /* mean, of changes */
+	int32_t run;                   /* errors in a row that tell of a shift; negative: below */
+	uint32_t n_values;
+	uint32_t n_periods, periods[FORECAST_MAX_PERIODS];
+	uint32_t n_path, path_max; /* steps of the path worked out since the newest value */
+	float path[];
+};
+
+static size_t size(const struct series_conf *conf)
+{
+	return sizeof(struct ar) + conf->horizon * sizeof(float);
+}
+
+static size_t n_inputs(const struct ar *m)
+{
+	return 2 + CHANGES + 2 * m->n_periods + (m->n_periods > 0);
+}
+
+static void init(void *state, const struct past *past, const struct series_conf *conf)
+{
+	struct ar *m = state;
+
+	(void)past;
+	m->path_max = conf->horizon;
+	m->lowest = INFINITY;
+	m->highest = -INFINITY;
+	rls_init(&m->rls, n_inputs(m), LOOSE);
+}
+
+/* The value at @step of the path, which may lie in the past (0 is the newest, negative older). */
+static double value_at(const struct ar *m, const struct past *past, int64_t step)
+{
+	return step > 0 ? m->path[step - 1] : past_at(past, (uint64_t)-step);
+}
+
+static double change(const struct ar *m, const struct past *past, int64_t step)
+{
+	return value_at(m, past, step) - value_at(m, past, step - 1);
+}
+
+/*
+ * A spike must not echo, neither as a change nor a cycle later. While the newest value is the wild
+ * one, its distance from level and cycle is what leads back.
+ */
+static void tame(const struct ar *m, size_t n, double *in)
+{
+	double most = INPUT_MAX * m->size;
+	bool away = fabs(in[1]) > most;
+
+	for (size_t i = 1; i < n; i++) {
+		bool distance = i == 1 || (i > 1 + CHANGES && (i - CHANGES) % 2 == 1);
+
+		if (isnan(in[i]))
+			in[i] = 0;
+		if (!away || !distance)
+			in[i] = fmin(fmax(in[i], -most), most);
+	}
+}
+
+/* What is known one step before @step. */
+static void inputs(const struct ar *m, const struct past *past, int64_t step, double *in)
+{
+	double before = value_at(m, past, step - 1);
+	size_t n = 0;
+
+	in[n++] = 0.1; /* small, so that the ridge holds the drift near none */
+	in[n++] = m->level - before;
+	for (int i = 1; i <= CHANGES; i++)
+		in[n++] = change(m, past, step - i);
+	for (uint32_t i = 0; i < m->n_periods; i++) {
+		int64_t cycle = step - m->periods[i];
+
+		in[n++] = change(m, past, cycle);
+		in[n++] = value_at(m, past, cycle - 1) - before;
+	}
+	if (m->n_periods > 0)
+		in[n++] = change(m, past, step - 2 * (int64_t)m->periods[m->n_periods - 1]);
+	tame(m, n, in);
+}
+
+/* The level follows slowly, but at once where errors say that it has moved. */
+static void follow_level(struct ar *m, double x, double error)
+{
+	m->level += (x - m->level) * fmax(LEVEL_STEP, 1.0 / m->n_values);
+	if (fabs(error) <= SHIFT_FROM * m->rls.error) {
+		m->run = 0;
+		return;
+	}
+	m->run = error > 0 ? MAX(m->run, 0) + 1 : MIN(m->run, 0) - 1;
+	if (abs(m->run) >= SHIFT_RUN) {
+		m->level = x;
+		m->run = 0;
+	}
+}
+
+/* Mean size of changes; a wild one counts little more than others. */
+static void follow_size(struct ar *m, double change)
+{
+	double size = fabs(change), n = fmin(m->n_values, SIZE_STEPS);
+
+	if (n > 20)
+		size = fmin(size, INPUT_MAX * m->size + 1e-6);
+	m->size += (size - m->size) / n;
+}
+
+static void observe(void *state, const struct past *past, double x)
+{
+	struct ar *m = state;
+	double in[RLS_MAX], before = past_at(past, 1), error = 0;
+
+	m->n_path = 0;
+	if (isnan(x))
+		return;
+	if (m->n_values++ == 0)
+		m->level = x;
+	m->lowest = fmin(m->lowest, x);
+	m->highest = fmax(m->highest, x);
+	if (!isnan(before)) {
+		inputs(m, past, 0, in);
+		error = x - before - rls_predict(&m->rls, in);
+		rls_learn(&m->rls, in, x - before, KEEP);
+		follow_size(m, x - before);
+	}
+	follow_level(m, x, error);
+}
+
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
+{
+	struct ar *m = state;
+	double before = past_at(past, 0), in[RLS_MAX];
+
+	if (isnan(before) || m->n_values == 0) {
+		*ret = models_point(past_last(past));
+		return;
+	}
+	step = MIN(step, m->path_max);
+	for (; m->n_path < step; m->n_path++) {
+		int64_t at = (int64_t)m->n_path + 1;
+		double x;
+
+		inputs(m, past, at, in);
+		x = value_at(m, past, at - 1) + rls_predict(&m->rls, in);
+		m->path[m->n_path] = (float)fmin(fmax(x, m->lowest - REACH), m->highest + REACH);
+	}
+	*ret = models_point(m->path[step - 1]);
+}
+
+static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
+			double level)
+{
+	struct ar *m = state;
+
+	(void)past;
+	m->n_periods = (uint32_t)MIN(n, (size_t)FORECAST_MAX_PERIODS);
+	for (uint32_t i = 0; i < m->n_periods; i++)
+		m->periods[i] = steps[i];
+	if (n > 0)
+		m->level = level;
+	rls_init(&m->rls, n_inputs(m), LOOSE);
+}
+
+static void rescale(void *state, const struct past *past, double from, double to)
+{
+	struct ar *m = state;
+
+	(void)past;
+	m->n_path = 0;
+	m->level = past_shift_log(m->level, from, to);
+	m->lowest = past_shift_log(m->lowest, from, to);
+	m->highest = past_shift_log(m->highest, from, to);
+}
+
+const struct forecast_model model_ar = {
+	.name = "ar",
+	.source = "online autoregression on changes with seasonal lags",
+	.size = size,
+	.init = init,
+	.observe = observe,
+	.predict = predict,
+	.set_periods = set_periods,
+	.rescale = rescale,
+};

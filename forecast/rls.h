@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rls.h - recursive least squares with a ridge and forgetting, for a handful of inputs. */
+#ifndef FORESHAPE_RLS_H
+#define FORESHAPE_RLS_H
+
+#include <stddef.h>
+
+#define RLS_MAX 16 /* inputs */
+
+/* Plain memory: copied and saved as it is. */
+struct rls {
+	size_t n;
+	double error; /* mean size of errors before the update */
+	double seen;
+	double coef[RLS_MAX];
+	double p[RLS_MAX][RLS_MAX]; /* inverse of the weighted squares of the inputs */
+};
+
+/* Starts with @n inputs, coefficients 0 held there by a ridge of 1 / @loose squared inputs. */
+void rls_init(struct rls *r, size_t n, double loose);
+
+double rls_predict(const struct rls *r, const double *in);
+
+/*
+ * Learns that inputs @in gave @out; the past fades by @keep (0..1] a call. One wild value counts
+ * like an error of four mean sizes. O(n^2). Haykin, "Adaptive filter theory", ch. 9.
+ */
+void rls_learn(struct rls *r, const double *in, double out, double keep);
+
+#endif
