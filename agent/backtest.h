@@ -22,8 +22,10 @@ struct backtest_score {
 	double wql;  /* mean of twice the pinball loss at .05 .1 .25 .5 .75 .9 .95 over mean |y| */
 	double mase; /* mean |y - median| over that of "as the step before" in the training part */
 	double coverage80, coverage90, coverage95, coverage98;
-	double update_us, forecast_us; /* CPU, mean of one value and of one forecast of all steps */
-	struct series_report report;   /* at the end */
+	double update_us,
+		forecast_us;         /* CPU, mean of one value and of one forecast of 8 horizons */
+	size_t state_bytes;          /* of the series, as saved */
+	struct series_report report; /* at the end */
 };
 
 /*

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define RLS_MAX 16 /* inputs */
+#define RLS_MAX 12 /* inputs */
 
 /* Plain memory: copied and saved as it is. */
 struct rls {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Forecasts of recorded series against naive ones: make bench-forecast DATA=DIR (with cpu/ and rates/).
+# Forecasts of public series, and with R=1 those of R's forecast package: make bench-forecast DATA=DIR [R=1].
 
 .PHONY: bench-forecast
 bench-forecast: $(BUILD)/foreshape
-	@DATA=$(DATA) FORESHAPE=$(BUILD)/foreshape $(PYTHON) tests/bench/forecast.py
+	@$(if $(R),tests/deps r-cran-forecast)
+	@DATA=$(DATA) R=$(R) ONLY=$(ONLY) BUILD=$(BUILD) FORESHAPE=$(BUILD)/foreshape PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON) tests/bench/forecast/main.py

@@ -100,15 +100,15 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 			  json_number(score->coverage90), "95", json_number(score->coverage95),
 			  "98", json_number(score->coverage98));
 	json_t *all = json_pack(
-		"{s:i,s:s,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1,
-		"column", s->column, "points", (json_int_t)s->n, "missing",
+		"{s:i,s:s,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:f,s:o,s:o}", "schema",
+		1, "column", s->column, "points", (json_int_t)s->n, "missing",
 		(json_int_t)s->n_missing, "step_s", (double)s->step_ns / (double)NS_PER_S,
 		"origins", (json_int_t)score->origins, "train_steps", (json_int_t)c->train,
 		"horizon_steps", (json_int_t)c->horizon, "stride_steps", (json_int_t)c->stride,
 		"wql", json_number(score->wql), "mase", json_number(score->mase), "coverage",
 		coverage, "update_us", json_number(score->update_us), "forecast_us",
-		json_number(score->forecast_us), "models", models_json(&score->report), "periods",
-		periods_json(&score->report));
+		json_number(score->forecast_us), "state_kib", (double)score->state_bytes / 1024,
+		"models", models_json(&score->report), "periods", periods_json(&score->report));
 
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
 }
