@@ -114,6 +114,7 @@ static void check_policies(const struct doctor *d, struct doctor_finding *ret)
 	_cleanup_(closep) int fd = open(d->policies_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(policy_set_freep) struct policy_set *set = NULL;
 	struct policy_errors errors = {};
+	char text[1024];
 	int r;
 
 	if (fd < 0) {
@@ -123,8 +124,8 @@ static void check_policies(const struct doctor *d, struct doctor_finding *ret)
 	}
 	r = policy_load_dir(fd, d->policies_dir, NULL, true, 0, 0, &set, &errors);
 	if (r < 0 && errors.n)
-		doctor_say(ret, DOCTOR_BROKEN, "%s:%u: %.120s", errors.list[0].file,
-			   errors.list[0].line, errors.list[0].text);
+		doctor_say(ret, DOCTOR_BROKEN, "%.180s",
+			   policy_errors_first(&errors, text, sizeof(text)));
 	else if (r < 0)
 		doctor_say(ret, DOCTOR_BROKEN, "%s: %s", d->policies_dir, strerror(-r));
 	else if (set->n_services == 0)

@@ -169,16 +169,33 @@ void policy_errors_free(struct policy_errors *errors)
 	*errors = (struct policy_errors){};
 }
 
-char *policy_error_format(const struct policy_error *e, char *buf, size_t size)
+static int format_line(const struct policy_error *e, char *buf, size_t size)
 {
 	const char *kind = e->warning ? "warning: " : "";
-	int n;
 
-	if (e->line)
-		n = snprintf(buf, size, "%s:%" PRIu32 ":%" PRIu32 ": %s%s", e->file, e->line,
-			     e->column, kind, e->text);
-	else
-		n = snprintf(buf, size, "%s: %s%s", e->file, kind, e->text);
+	if (!e->line)
+		return snprintf(buf, size, "%s: %s%s", e->file, kind, e->text);
+	return snprintf(buf, size, "%s:%" PRIu32 ":%" PRIu32 ": %s%s", e->file, e->line, e->column,
+			kind, e->text);
+}
+
+char *policy_errors_first(const struct policy_errors *errors, char *buf, size_t size)
+{
+	const struct policy_error *first = errors->list;
+
+	for (size_t i = 0; i < errors->n && first->warning; i++)
+		if (!errors->list[i].warning)
+			first = &errors->list[i];
+	*buf = '\0';
+	if (errors->n)
+		(void)format_line(first, buf, size);
+	return buf;
+}
+
+char *policy_error_format(const struct policy_error *e, char *buf, size_t size)
+{
+	int n = format_line(e, buf, size);
+
 	if (e->caret && n >= 0 && (size_t)n < size)
 		(void)snprintf(buf + n, size - (size_t)n, "\n  %s\n  %*s", e->source, (int)e->caret,
 			       "^");

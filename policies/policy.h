@@ -239,4 +239,10 @@ int policy_explain_key(FILE *out, const char *path);
  */
 char *policy_error_format(const struct policy_error *e, char *buf, size_t size);
 
+/*
+ * Writes the first error of @errors (the first warning where there is none) to @buf in one line,
+ * without the source line. Returns @buf, "" where nothing was found.
+ */
+char *policy_errors_first(const struct policy_errors *errors, char *buf, size_t size);
+
 #endif

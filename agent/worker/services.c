@@ -184,20 +184,15 @@ static int read_policies(struct agent *a, struct policy_set **ret, struct err *e
 {
 	struct policy_errors errors = {};
 	const char *host = streq(a->conf.policies_dir, POLICIES_DIR) ? HOST_FILE : NULL;
+	char text[1024];
 	int r = policy_load_dir(a->policies_fd, a->conf.policies_dir, host, true,
 				a->facts.capacity_mcpu, a->facts.memory_bytes, ret, &errors);
 
 	say_findings(&errors);
-	if (r < 0 && errors.n) {
-		const struct policy_error *first = &errors.list[0];
-
-		for (size_t i = 0; i < errors.n && first->warning; i++)
-			first = &errors.list[i];
-		(void)err_say(e, r, "%s:%u:%u: %s", first->file, first->line, first->column,
-			      first->text);
-	} else if (r < 0) {
+	if (r < 0 && errors.n)
+		(void)err_say(e, r, "%s", policy_errors_first(&errors, text, sizeof(text)));
+	else if (r < 0)
 		(void)err_set(e, r, "load policies of %s", a->conf.policies_dir);
-	}
 	policy_errors_free(&errors);
 	return r;
 }

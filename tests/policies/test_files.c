@@ -124,6 +124,25 @@ static void files_of_others_are_distrusted(void **state)
 	assert_distrusted("p/a.yaml", "not owned by root");
 }
 
+static void the_first_error_names_a_line_where_there_is_one(void **state)
+{
+	char text[256];
+
+	assert_string_equal(policy_errors_first(&errors, text, sizeof(text)), "");
+	put("c.yml", "", 0644);
+	put("a.yaml", "version: 1\nservice: [\n", 0664);
+	put("b.yaml", GOOD, 0664);
+	assert_int_equal(load(true), -EINVAL);
+	assert_string_equal(policy_errors_first(&errors, text, sizeof(text)),
+			    "p/a.yaml: writable by others than root: chmod go-w p/a.yaml");
+	assert_int_equal(fchmodat(dir_fd, "a.yaml", 0644, 0), 0);
+	assert_int_equal(unlinkat(dir_fd, "b.yaml", 0), 0);
+	assert_int_equal(load(true), -EINVAL);
+	assert_int_equal(
+		strncmp(policy_errors_first(&errors, text, sizeof(text)), "p/a.yaml:3:1: ", 14), 0);
+	assert_null(strchr(text, '\n'));
+}
+
 static void links_are_distrusted(void **state)
 {
 	put("x", GOOD, 0644);
@@ -164,6 +183,7 @@ int main(void)
 		TEST(files_others_may_write_are_distrusted),
 		TEST(a_directory_others_may_write_is_distrusted),
 		TEST(files_of_others_are_distrusted),
+		TEST(the_first_error_names_a_line_where_there_is_one),
 		TEST(links_are_distrusted),
 		TEST(what_is_no_file_is_an_error),
 		TEST(one_bad_file_fails_the_whole_set),
