@@ -102,14 +102,34 @@ static int open_prefix(const struct hierarchies *h, enum hierarchy which, const 
 	return group_open(h, which, prefix);
 }
 
+/* libcgroup keeps errno for ECGOTHER alone; what mkdir was refused has codes of its own. */
+static int from_libcgroup(int code)
+{
+	switch (code) {
+	case 0:
+		return 0;
+	case ECGROUPNOTALLOWED:
+		return -EACCES;
+	case ECGROUPNOTOWNER:
+		return -EPERM;
+	case ECGROUPNOTEXIST:
+	case ECGROUPNOTMOUNTED:
+	case ECGROUPSUBSYSNOTMOUNTED:
+		return -ENOENT;
+	case ECGOTHER:
+		return cgroup_get_last_errno() > 0 ? -cgroup_get_last_errno() : -EIO;
+	default:
+		return -EIO;
+	}
+}
+
 /* libcgroup makes parents too, and does nothing on v2 without a controller: v1 only. */
 static int make_v1(const char *path, enum hierarchy which)
 {
 	struct cgroup *group;
 	int r;
 
-	r = cgroup_init();
-	if (r != 0)
+	if (cgroup_init() != 0)
 		return -ENOENT;
 	group = cgroup_new_cgroup(path + 1);
 	if (!group)
@@ -117,9 +137,7 @@ static int make_v1(const char *path, enum hierarchy which)
 	r = cgroup_add_controller(group, hierarchy_name(which)) ? cgroup_create_cgroup(group, 1)
 								: ECGINVAL;
 	cgroup_free(&group);
-	if (r == 0)
-		return 0;
-	return r == ECGOTHER && errno ? -errno : -EIO;
+	return from_libcgroup(r);
 }
 
 static void mark(const struct hierarchies *h, enum hierarchy which, const char *path, size_t length)

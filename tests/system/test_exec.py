@@ -55,6 +55,11 @@ class Home:
         return subprocess.run(self.argv(*command, service=service), env=self.env, capture_output=True, text=True,
                               timeout=20 * SLOW)
 
+    def exec_as_nobody(self, *command):
+        argv = [self.dir + "/foreshape", *self.argv(*command)[1:]]
+        return subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=20 * SLOW, user=65534,
+                              group=65534, extra_groups=[], cwd="/")
+
     def gone(self):
         parent = os.path.dirname(self.group.path)
         return not any(os.path.exists(d) or os.path.exists(os.path.dirname(d)) for d in self.group.dirs()) and parent
@@ -122,6 +127,17 @@ def mistakes_are_usage_errors():
         need(subprocess.run([FORESHAPE, "exec", "shop"], env=home.env, capture_output=True).returncode == 2, "no command")
 
 
+def without_rights_it_says_so():
+    """As another user, with a binary where that one may run it, whatever the mode of the tree."""
+    with Home() as home:
+        os.chmod(home.dir, 0o755)
+        shutil.copy(FORESHAPE, home.dir + "/foreshape")
+        os.chmod(home.dir + "/foreshape", 0o755)
+        done = home.exec_as_nobody("true")
+        need(done.returncode == 1 and "Permission denied" in done.stderr, done)
+        need(home.gone(), "left behind")
+
+
 def with_an_agent_the_command_starts_attached():
     with Home() as home:
         home.agent = subprocess.Popen([FORESHAPE, "run", "--observe", "--policies", home.policies, "--db",
@@ -142,4 +158,5 @@ def with_an_agent_the_command_starts_attached():
 
 main([the_command_is_in_the_group_in_every_hierarchy, statuses_are_the_commands_own, signals_are_passed_on,
       a_group_in_use_stays_until_it_is_empty, groups_that_were_there_stay, mistakes_are_usage_errors,
+      without_rights_it_says_so,
       with_an_agent_the_command_starts_attached])
