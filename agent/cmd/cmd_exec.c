@@ -40,8 +40,13 @@ static int find_path(const char *dir, const char *service, char path[GROUP_PATH_
 	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(policy_set_freep) struct policy_set *set = NULL;
 	struct policy_errors errors = {};
-	int r = policy_load_dir(fd, dir, NULL, false, 0, 0, &set, &errors);
+	int r;
 
+	if (fd < 0) {
+		fprintf(stderr, "foreshape exec: policies of %s: %s\n", dir, strerror(errno));
+		return EXIT_USAGE;
+	}
+	r = policy_load_dir(fd, dir, NULL, false, 0, 0, &set, &errors);
 	if (r < 0)
 		print_errors(&errors);
 	policy_errors_free(&errors);

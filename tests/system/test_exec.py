@@ -127,6 +127,13 @@ def mistakes_are_usage_errors():
         need(subprocess.run([FORESHAPE, "exec", "shop"], env=home.env, capture_output=True).returncode == 2, "no command")
 
 
+def a_missing_policies_directory_is_named():
+    with Home() as home:
+        shutil.rmtree(home.policies)
+        done = home.exec("true")
+        need(done.returncode == 2 and f"{home.policies}: No such file" in done.stderr, done)
+
+
 def without_rights_it_says_so():
     """As another user, with a binary where that one may run it, whatever the mode of the tree."""
     with Home() as home:
@@ -158,5 +165,5 @@ def with_an_agent_the_command_starts_attached():
 
 main([the_command_is_in_the_group_in_every_hierarchy, statuses_are_the_commands_own, signals_are_passed_on,
       a_group_in_use_stays_until_it_is_empty, groups_that_were_there_stay, mistakes_are_usage_errors,
-      without_rights_it_says_so,
+      a_missing_policies_directory_is_named, without_rights_it_says_so,
       with_an_agent_the_command_starts_attached])
