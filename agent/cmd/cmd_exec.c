@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -138,43 +139,70 @@ static void block_signals(sigset_t *mask, sigset_t *old)
 	(void)sigprocmask(SIG_BLOCK, mask, old);
 }
 
-/* The child moves before anything of the command runs, so that no socket is older than the move. */
+/*
+ * The child moves before anything of the command runs, so that no socket is older than the move.
+ * Returns its process, and in @ret_go_fd what to tell it to go on by: -1 when it could not move,
+ * which it says itself before it ends. Returns -errno when there is none.
+ */
 static pid_t start_command(const struct hierarchies *h, const char *path, char **argv,
 			   const sigset_t *mask, int *ret_go_fd)
 {
-	int go[2], moved[2];
+	_cleanup_(closep) int ours = -1;
+	_cleanup_(closep) int theirs = -1;
 	struct err e = {};
 	char word = 'm';
+	int pair[2];
 	pid_t pid;
 
-	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(moved, O_CLOEXEC) < 0)
-		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
 	pid = fork();
+	if (pid < 0)
+		return -errno;
 	if (pid == 0) {
-		close(go[1]);
+		closep(&ours);
 		if (group_enter(h, path, &e) < 0) {
 			fprintf(stderr, "foreshape exec: %s\n", e.text);
 			_exit(EXIT_CANNOT_RUN);
 		}
-		(void)!write(moved[1], &word, 1);
-		become_command(argv, mask, go[0]);
+		(void)send(theirs, &word, 1, MSG_NOSIGNAL);
+		become_command(argv, mask, theirs);
 	}
-	close(go[0]);
-	close(moved[1]);
-	(void)!read(moved[0], &word, 1);
-	close(moved[0]);
-	*ret_go_fd = go[1];
+	closep(&theirs);
+	theirs = -1;
+	if (recv(ours, &word, 1, 0) == 1)
+		*ret_go_fd = take_fd(ours);
 	return pid;
+}
+
+static int run_command(const struct hierarchies *h, const char *service, const char *path,
+		       char **argv)
+{
+	sigset_t mask, old;
+	int go_fd = -1;
+	pid_t pid;
+
+	block_signals(&mask, &old);
+	pid = start_command(h, path, argv, &old, &go_fd);
+	if (pid < 0) {
+		fprintf(stderr, "foreshape exec: start a process: %s\n", strerror(-pid));
+		return EXIT_FAILED;
+	}
+	if (go_fd >= 0) {
+		wait_until_attached(service);
+		(void)send(go_fd, "g", 1, MSG_NOSIGNAL);
+		close(go_fd);
+	}
+	return wait_for_command(pid, &mask);
 }
 
 static int run_in_group(const char *service, const char *path, char **argv)
 {
 	struct hierarchies h;
-	sigset_t mask, old;
 	struct err e = {};
-	int go_fd = -1, status;
-	pid_t pid;
-	int r = hierarchies_find("/proc/self/mountinfo", &h);
+	int status, r = hierarchies_find("/proc/self/mountinfo", &h);
 
 	if (r < 0)
 		(void)err_set(&e, r, "find the cgroup hierarchies");
@@ -186,14 +214,7 @@ static int run_in_group(const char *service, const char *path, char **argv)
 		fprintf(stderr, "foreshape exec: %s\n", e.text);
 		return EXIT_FAILED;
 	}
-	block_signals(&mask, &old);
-	pid = start_command(&h, path, argv, &old, &go_fd);
-	if (pid < 0)
-		return EXIT_FAILED;
-	wait_until_attached(service);
-	(void)!write(go_fd, "g", 1);
-	close(go_fd);
-	status = wait_for_command(pid, &mask);
+	status = run_command(&h, service, path, argv);
 	(void)group_remove(&h, path);
 	return status;
 }

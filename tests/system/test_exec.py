@@ -145,6 +145,36 @@ def without_rights_it_says_so():
         need(home.gone(), "left behind")
 
 
+def what_cannot_enter_its_group_ends_with_126():
+    """A group below a threaded one takes no process."""
+    if "unified" not in MOUNTS:
+        print("  no unified hierarchy: left out")
+        return
+    with Home() as home:
+        parent = MOUNTS["unified"] + os.path.dirname(home.group.path)
+        os.makedirs(parent)
+        with open(parent + "/cgroup.type", "w") as f:
+            f.write("threaded")
+        for _ in range(8):  # which end closes first is a matter of luck
+            done = home.exec("true")
+            if done.returncode != 126:
+                break
+        need(done.returncode == 126 and "move into" in done.stderr, done)
+        need(not any(os.path.exists(d) for d in home.group.dirs()), "left behind")
+
+
+def a_process_that_cannot_be_started_is_told():
+    if subprocess.run(["strace", "-V"], capture_output=True).returncode:
+        print("  no strace: left out")
+        return
+    with Home() as home:
+        argv = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=clone,clone3,fork,vfork:error=EAGAIN",
+                *home.argv("true")]
+        done = subprocess.run(argv, env=home.env, capture_output=True, text=True, timeout=20 * SLOW)
+        need(done.returncode == 1 and "temporarily unavailable" in done.stderr, done)
+        need(home.gone(), "left behind")
+
+
 def with_an_agent_the_command_starts_attached():
     with Home() as home:
         home.agent = subprocess.Popen([FORESHAPE, "run", "--observe", "--policies", home.policies, "--db",
@@ -166,4 +196,5 @@ def with_an_agent_the_command_starts_attached():
 main([the_command_is_in_the_group_in_every_hierarchy, statuses_are_the_commands_own, signals_are_passed_on,
       a_group_in_use_stays_until_it_is_empty, groups_that_were_there_stay, mistakes_are_usage_errors,
       a_missing_policies_directory_is_named, without_rights_it_says_so,
+      what_cannot_enter_its_group_ends_with_126, a_process_that_cannot_be_started_is_told,
       with_an_agent_the_command_starts_attached])
