@@ -121,11 +121,9 @@ void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t 
 	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
 		int64_t step_ns = (int64_t)l->step_ns[i];
 		int64_t start = starts_in_ns / step_ns - (starts_in_ns % step_ns < 0);
-		int64_t ends_in_ns, end;
+		int64_t ends_in_ns = ns_after(starts_in_ns, lasts_ns);
+		int64_t end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
 
-		if (__builtin_add_overflow(starts_in_ns, lasts_ns, &ends_in_ns))
-			ends_in_ns = INT64_MAX;
-		end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
 		(void)series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),
 				   multiplier);
 	}

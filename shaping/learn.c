@@ -161,14 +161,14 @@ static void learn_events(struct service_state *s, int64_t now_real_ns)
 {
 	for (size_t i = 0; i < s->n_events; i++) {
 		struct known_event *e = &s->events[i];
-		int64_t in_ns = e->starts_real_ns - now_real_ns;
+		int64_t in_ns = ns_between(now_real_ns, e->starts_real_ns);
+		int64_t ends_in_ns = ns_after(in_ns, e->lasts_ns);
 
-		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns &&
-				 in_ns + (int64_t)e->lasts_ns > 0;
+		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns && ends_in_ns > 0;
 		if (e->told)
 			continue;
 		e->told = true;
-		if (in_ns + (int64_t)e->lasts_ns <= 0)
+		if (ends_in_ns <= 0)
 			continue;
 		ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
 		ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);

@@ -41,6 +41,24 @@ static inline uint64_t clamp_u64(uint64_t v, uint64_t lo, uint64_t hi)
 	return v < lo ? lo : v > hi ? hi : v;
 }
 
+/* @at_ns + @for_ns, INT64_MAX where that does not fit. */
+static inline int64_t ns_after(int64_t at_ns, uint64_t for_ns)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(at_ns, for_ns, &sum) ? INT64_MAX : sum;
+}
+
+/* @to_ns - @from_ns, the end of the range where that does not fit. */
+static inline int64_t ns_between(int64_t from_ns, int64_t to_ns)
+{
+	int64_t difference;
+
+	if (!__builtin_sub_overflow(to_ns, from_ns, &difference))
+		return difference;
+	return to_ns < from_ns ? INT64_MIN : INT64_MAX;
+}
+
 /* Copies @src into @dst of @size bytes, cut and terminated. Returns false when it was cut. */
 static inline bool copy_str(char *dst, size_t size, const char *src)
 {

@@ -195,6 +195,23 @@ static void a_known_event_raises_before_it_starts(void **state)
 	world_free(&w);
 }
 
+static void an_event_may_last_as_long_as_a_number_holds(void **state)
+{
+	(void)state;
+	world_init(&w, 8000);
+	world_add(&w, "shop", TIER_GOLD)->cpu.mode = CPU_CAP;
+	run_all(500, 120);
+	assert_true(knob(0, KNOB_CPU_MAX) < 1000);
+	assert_int_equal(controller_event(w.controller, 0, "old", INT64_MIN, 1, 3), 0);
+	assert_int_equal(controller_event(w.controller, 0, "sale",
+					  (int64_t)(w.now_ns + UINT64_C(1700000010) * NS_PER_S),
+					  INT64_MAX, 3),
+			 0);
+	run_all(500, 9);
+	assert_true(knob(0, KNOB_CPU_MAX) >= 1500);
+	world_free(&w);
+}
+
 /* From 10.5 s to 13.5 s: the second that begins at 13 s is touched by it, the next is not. */
 static void an_event_covers_every_step_it_touches(void **state)
 {
@@ -272,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_missed_objective_weighs_more_until_it_is_met),
 		cmocka_unit_test(an_automatic_tier_rises_with_misses_and_falls_when_idle),
 		cmocka_unit_test(a_known_event_raises_before_it_starts),
+		cmocka_unit_test(an_event_may_last_as_long_as_a_number_holds),
 		cmocka_unit_test(an_event_covers_every_step_it_touches),
 		cmocka_unit_test(what_comes_and_goes_outside_takes_nothing_away),
 		cmocka_unit_test(silver_is_planned_and_limited_above_what_it_uses),
