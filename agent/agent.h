@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/base/err.h"
+#include "agent/base/util.h"
 #include "shaping/tick.h"
 
 struct agent;
@@ -89,6 +90,11 @@ void agent_view_unseen(struct agent *a, uint64_t *counts, uint64_t *unseen_liste
 /* Index of the service named @name, or -ENOENT. */
 int agent_find(struct agent *a, const char *name);
 struct controller *agent_controller(struct agent *a);
+
+#define AGENT_MAX_FOR_DAYS   3650 /* of a mode or freeze */
+#define AGENT_MAX_LASTS_DAYS 366  /* of an event; policies have the same bound */
+#define AGENT_MAX_FOR_NS     (AGENT_MAX_FOR_DAYS * S_PER_DAY * NS_PER_S)
+#define AGENT_MAX_LASTS_NS   (AGENT_MAX_LASTS_DAYS * S_PER_DAY * NS_PER_S)
 
 /*
  * Actions. 0, or a negative errno with a line in @e that says what to do. A duration of 0 is "until

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* api_rows.c - the endpoints: what may be read, and what may be asked for. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -121,10 +122,12 @@ static void get_forecast(struct agent *a, struct api_call *call, struct api_answ
 		give(ret, json_forecast(a, (size_t)i, api, &horizon_ns, 1));
 }
 
-/* Reads key @name of the body into @ret; *found says whether it is there. False: @answer refused.
+/*
+ * Reads key @name of the body, at most @most, into @ret; *found says whether it is there. False:
+ * @answer refused.
  */
-static bool take_ns(const struct api_call *call, const char *name, uint64_t *ret, bool *found,
-		    struct api_answer *answer)
+static bool take_ns(const struct api_call *call, const char *name, uint64_t most, uint64_t *ret,
+		    bool *found, struct api_answer *answer)
 {
 	const json_t *v = json_object_get(api_body(call), name);
 
@@ -134,6 +137,11 @@ static bool take_ns(const struct api_call *call, const char *name, uint64_t *ret
 	if (!json_is_integer(v) || json_integer_value(v) < 0) {
 		api_refuse(answer, MHD_HTTP_BAD_REQUEST, "%s is no whole number of nanoseconds",
 			   name);
+		return false;
+	}
+	if ((uint64_t)json_integer_value(v) > most) {
+		api_refuse(answer, MHD_HTTP_BAD_REQUEST, "%s is more than %" PRIu64 " days", name,
+			   most / NS_PER_S / S_PER_DAY);
 		return false;
 	}
 	*ret = (uint64_t)json_integer_value(v);
@@ -190,7 +198,7 @@ static void post_mode(struct agent *a, struct api_call *call, struct api_answer 
 
 	if (!json_is_boolean(enforce))
 		api_refuse(ret, MHD_HTTP_BAD_REQUEST, "enforce is neither true nor false");
-	else if (take_ns(call, "for_ns", &for_ns, &found, ret))
+	else if (take_ns(call, "for_ns", AGENT_MAX_FOR_NS, &for_ns, &found, ret))
 		give_result(ret, agent_mode(a, json_is_true(enforce), for_ns, &e), &e);
 }
 
@@ -200,7 +208,7 @@ static void post_freeze(struct agent *a, struct api_call *call, struct api_answe
 	struct err e = {};
 	bool found;
 
-	if (!take_ns(call, "for_ns", &for_ns, &found, ret))
+	if (!take_ns(call, "for_ns", AGENT_MAX_FOR_NS, &for_ns, &found, ret))
 		return;
 	if (!found)
 		api_refuse(ret, MHD_HTTP_BAD_REQUEST, "for_ns is missing; 0 thaws");
@@ -262,7 +270,7 @@ static void post_event(struct agent *a, struct api_call *call, struct api_answer
 	int r;
 
 	if (!take_service(a, call, true, &service, ret) || !take_text(call, "name", &name, ret) ||
-	    !take_ns(call, "lasts_ns", &lasts_ns, &found, ret))
+	    !take_ns(call, "lasts_ns", AGENT_MAX_LASTS_NS, &lasts_ns, &found, ret))
 		return;
 	if (!name || !*name || !json_is_integer(starts) || lasts_ns == 0) {
 		api_refuse(ret, MHD_HTTP_BAD_REQUEST,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cmd_control.c - commands that change the running agent: mode, freeze, reload, adopt, yield. */
+#include "agent/agent.h"
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
@@ -40,8 +41,10 @@ static int take_for(const struct cmd *cmd, const struct cmd_args *args, bool zer
 		return EXIT_OK;
 	if (streq(text, "0"))
 		text = "0s";
-	if (parse_duration_ns(text, ret) < 0 || (*ret == 0 && !zero_thaws))
-		return cmd_usage(cmd, "--for takes a duration such as 30m, not '%s'", text);
+	if (parse_duration_ns(text, ret) < 0 || (*ret == 0 && !zero_thaws) ||
+	    *ret > AGENT_MAX_FOR_NS)
+		return cmd_usage(cmd, "--for takes a duration such as 30m, at most %dd, not '%s'",
+				 AGENT_MAX_FOR_DAYS, text);
 	return EXIT_OK;
 }
 
@@ -133,12 +136,13 @@ static int run_yield(const struct cmd *cmd, struct cmd_args *args)
 }
 
 static const struct cmd_option for_options[] = {
-	{"for", "DURATION", "then back to what it was, such as 30m; default: for good"},
+	{"for", "DURATION",
+	 "then back to what it was, such as 30m, at most 3650d; default: for good"},
 	{},
 };
 
 static const struct cmd_option freeze_options[] = {
-	{"for", "DURATION", "how long, such as 10m (the default); 0 thaws"},
+	{"for", "DURATION", "how long, such as 10m (the default), at most 3650d; 0 thaws"},
 	{"off", NULL, "thaw now"},
 	{},
 };

@@ -2,6 +2,7 @@
 /* cmd_event.c - foreshape event: known future events that a person adds, lists or removes. */
 #include <stdio.h>
 
+#include "agent/agent.h"
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
@@ -14,7 +15,7 @@
 /* clang-format off */
 static const struct cmd_option options[] = {
 	{ "starts", "TIME", "when it starts: 2027-03-20T08:00, in this host's zone unless it says Z or +hh:mm" },
-	{ "lasts", "DURATION", "how long it lasts: 12h" },
+	{ "lasts", "DURATION", "how long it lasts: 12h; at most 366d" },
 	{ "multiplier", "M", "demand is M times the usual; learned from past events of the name where not given" },
 	{ NULL, NULL, NULL },
 };
@@ -51,8 +52,10 @@ static int add(const struct cmd *cmd, struct cmd_args *args)
 		return cmd_usage(cmd, "add takes SERVICE and NAME");
 	if (!starts || parse_time_ns(starts, &starts_ns) < 0)
 		return cmd_usage(cmd, "--starts takes a time such as 2027-03-20T08:00");
-	if (!lasts || parse_duration_ns(lasts, &lasts_ns) < 0 || lasts_ns == 0)
-		return cmd_usage(cmd, "--lasts takes a duration such as 12h");
+	if (!lasts || parse_duration_ns(lasts, &lasts_ns) < 0 || lasts_ns == 0 ||
+	    lasts_ns > AGENT_MAX_LASTS_NS)
+		return cmd_usage(cmd, "--lasts takes a duration such as 12h, at most %dd",
+				 AGENT_MAX_LASTS_DAYS);
 	if (multiplier && (parse_double(multiplier, &m) < 0 || !(m > 0)))
 		return cmd_usage(cmd, "--multiplier takes a number above 0, not '%s'", multiplier);
 	body = json_pack("{s:s, s:s, s:I, s:o, s:o}", "service", args->words[1], "name",

@@ -11,7 +11,7 @@ static int64_t until(uint64_t for_ns)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec + (int64_t)for_ns;
+	return ns_after((int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec, for_ns);
 }
 
 int agent_reload(struct agent *a, struct err *e)

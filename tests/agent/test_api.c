@@ -144,6 +144,13 @@ static void wrong_requests_get_their_status(void **state)
 		{ "POST /v1/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", 400 },
 		{ "POST /v1/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 400 },
 		{ "POST /v1/freeze HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 400 },
+		{ "POST /v1/freeze HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\n"
+		  "{\"for_ns\": 8640000000000000000}", 400 },
+		{ "POST /v1/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 47\r\n\r\n"
+		  "{\"enforce\": true, \"for_ns\": 315360000000000001}", 400 },
+		{ "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 88\r\n\r\n"
+		  "{\"service\": \"checkout\", \"name\": \"n\", \"starts_real_ns\": 1, "
+		  "\"lasts_ns\": 31622400000000001}", 400 },
 		{ "POST /v1/adopt HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 400 },
 		{ "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 400 },
 		{ "DELETE /v1/events?id=8 HTTP/1.1\r\nHost: x\r\n\r\n", 404 },

@@ -157,6 +157,8 @@ static void misuse_exits_2(void **state)
 	assert_int_equal(main_of("version", "--jsn", NULL), EXIT_USAGE);
 	assert_int_equal(main_of("enforce", "--for", NULL), EXIT_USAGE);
 	assert_int_equal(main_of("enforce", "--for", "soon"), EXIT_USAGE);
+	assert_int_equal(main_of("enforce", "--for", "3651d"), EXIT_USAGE);
+	assert_int_equal(main_of("freeze", "--for", "100000d"), EXIT_USAGE);
 	assert_int_equal(main_of("freeze", "--off=1", NULL), EXIT_USAGE);
 	assert_int_equal(main_of("yield", NULL, NULL), EXIT_USAGE);
 	assert_int_equal(main_of("yield", "a", "--all"), EXIT_USAGE);

@@ -58,8 +58,9 @@ def without_an_agent():
 
 def wrong_words():
     for words in (["bogus"], ["status", "x"], ["enforce", "--for", "0s"], ["replay"],
-                  ["freeze", "--for", "soon"], ["yield"], ["exec", "nobody", "--policies",
-                                                           w.policies, "--", "true"]):
+                  ["freeze", "--for", "soon"], ["freeze", "--for", "100000d"], ["yield"],
+                  ["event", "add", "shop", "sale", "--starts", "2030-01-01", "--lasts", "367d"],
+                  ["exec", "nobody", "--policies", w.policies, "--", "true"]):
         r = w.cli(*words)
         check(f"{' '.join(words[:3])} is a usage error", r.returncode == 2 and r.stderr,
               f"{r.returncode} {r.stderr}")
