@@ -101,6 +101,8 @@ struct controller *agent_controller(struct agent *a);
  * told otherwise". A NULL service is all of them.
  */
 int agent_reload(struct agent *a, struct err *e);
+/* Then back to the mode that lasts, the one last asked for without an end; where @enforce is that
+ * one, no end is set. */
 int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e);
 int agent_freeze(struct agent *a, uint64_t for_ns, struct err *e); /* 0: thaw */
 int agent_adopt(struct agent *a, const char *service, struct err *e);

@@ -189,17 +189,34 @@ static void post_reload(struct agent *a, struct api_call *call, struct api_answe
 	give_result(ret, agent_reload(a, &e), &e);
 }
 
+static void give_mode(struct agent *a, struct api_answer *ret)
+{
+	struct view_agent v;
+
+	agent_view(a, &v);
+	give(ret,
+	     json_pack("{s:i, s:s, s:o}", "schema", 1, "mode", v.enforce ? "enforce" : "observe",
+		       "mode_until_real_ns",
+		       v.mode_until_real_ns ? json_integer(v.mode_until_real_ns) : json_null()));
+}
+
 static void post_mode(struct agent *a, struct api_call *call, struct api_answer *ret)
 {
 	const json_t *enforce = json_object_get(api_body(call), "enforce");
 	uint64_t for_ns = 0;
 	struct err e = {};
 	bool found;
+	int r;
 
 	if (!json_is_boolean(enforce))
 		api_refuse(ret, MHD_HTTP_BAD_REQUEST, "enforce is neither true nor false");
-	else if (take_ns(call, "for_ns", AGENT_MAX_FOR_NS, &for_ns, &found, ret))
-		give_result(ret, agent_mode(a, json_is_true(enforce), for_ns, &e), &e);
+	if (!json_is_boolean(enforce) ||
+	    !take_ns(call, "for_ns", AGENT_MAX_FOR_NS, &for_ns, &found, ret))
+		return;
+	r = agent_mode(a, json_is_true(enforce), for_ns, &e);
+	give_result(ret, r, &e);
+	if (r >= 0)
+		give_mode(a, ret);
 }
 
 static void post_freeze(struct agent *a, struct api_call *call, struct api_answer *ret)

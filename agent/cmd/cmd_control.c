@@ -9,25 +9,41 @@
 #include "agent/json.h"
 #include "agent/show.h"
 
+#define FOR_MORE                                                                                   \
+	"With --for it goes back to the mode last asked for without; where that is this one, no "  \
+	"end is set. The same command without --for makes it last."
 #define FREEZE_DEFAULT_NS (10 * S_PER_MIN * NS_PER_S)
 
-/* Posts @body (released here) to @path; prints the answer with --json, else @said. */
-static int post(const struct cmd_args *args, const char *path, json_t *body, const char *said)
+/* Posts @body (released here) to @path. EXIT_OK and the answer, or an exit code after saying why.
+ */
+static int ask(const char *path, json_t *body, json_t **ret)
 {
 	json_auto_t *sent = body;
-	json_auto_t *answer = NULL;
 	struct err e = {};
 	int r;
 
 	if (!sent)
 		return cmd_failed("out of memory");
-	r = client_post(path, sent, &answer, &e);
-	if (r < 0)
-		return client_failed(r, &e);
+	r = client_post(path, sent, ret, &e);
+	return r < 0 ? client_failed(r, &e) : EXIT_OK;
+}
+
+/* Prints @answer (released here) with --json, else @said. */
+static int tell(const struct cmd_args *args, json_t *answer, const char *said)
+{
 	if (args->json)
-		return json_print(stdout, take_ptr(answer)) < 0 ? EXIT_FAILED : EXIT_OK;
+		return json_print(stdout, answer) < 0 ? EXIT_FAILED : EXIT_OK;
+	json_decref(answer);
 	printf("%s\n", said);
 	return EXIT_OK;
+}
+
+static int post(const struct cmd_args *args, const char *path, json_t *body, const char *said)
+{
+	json_t *answer = NULL;
+	int r = ask(path, body, &answer);
+
+	return r != EXIT_OK ? r : tell(args, answer, said);
 }
 
 /* Reads --for into @ret. EXIT_OK (untouched where not given) or EXIT_USAGE: 0 is none for a mode.
@@ -64,21 +80,26 @@ static int run_reload(const struct cmd *cmd, struct cmd_args *args)
 static int set_mode(const struct cmd *cmd, const struct cmd_args *args, int enforce,
 		    const char *verb)
 {
+	json_t *answer = NULL;
 	uint64_t for_ns = 0;
-	char said[80];
+	char said[120];
 	int r = no_words(cmd, args);
 
 	if (r == EXIT_OK)
 		r = take_for(cmd, args, false, &for_ns);
+	if (r == EXIT_OK)
+		r = ask("/v1/mode",
+			json_pack("{s:b, s:o}", "enforce", enforce, "for_ns", json_count(for_ns)),
+			&answer);
 	if (r != EXIT_OK)
 		return r;
-	if (for_ns)
+	if (!for_ns)
+		(void)snprintf(said, sizeof(said), "%s", verb);
+	else if (json_is_integer(json_object_get(answer, "mode_until_real_ns")))
 		(void)snprintf(said, sizeof(said), "%s for %s", verb, show_ns(for_ns).text);
 	else
-		(void)snprintf(said, sizeof(said), "%s", verb);
-	return post(args, "/v1/mode",
-		    json_pack("{s:b, s:o}", "enforce", enforce, "for_ns", json_count(for_ns)),
-		    said);
+		(void)snprintf(said, sizeof(said), "%s, for good already: no end was set", verb);
+	return tell(args, answer, said);
 }
 
 static int run_observe(const struct cmd *cmd, struct cmd_args *args)
@@ -166,7 +187,7 @@ const struct cmd cmd_observe = {
 	.name = "observe",
 	.args = "[--for DURATION]",
 	.help = "plan and record, but write no limit",
-	.more = "Limits stay as they are; 'foreshape restore' puts them back to what they were before.",
+	.more = "Limits stay as they are; 'foreshape restore' puts them back to what they were before. " FOR_MORE,
 	.options = for_options,
 	.json = true,
 	.run = run_observe,
@@ -176,6 +197,7 @@ const struct cmd cmd_enforce = {
 	.name = "enforce",
 	.args = "[--for DURATION]",
 	.help = "plan and write the limits",
+	.more = "A time to enforce that ends in observing gives every limit back. " FOR_MORE,
 	.options = for_options,
 	.json = true,
 	.run = run_enforce,

@@ -47,27 +47,32 @@ static void tell_keeper(struct agent *a, enum order_kind kind, uint32_t target, 
 	(void)orders_send(a, &p);
 }
 
-int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e)
+static void put_in_force(struct agent *a, bool enforce)
 {
-	if (enforce && !a->n_services)
-		return err_say(e, -EINVAL,
-			       "no valid policy is loaded: there is nothing to enforce");
-	a->mode_until_real_ns = for_ns ? until(for_ns) : 0;
 	if (a->enforce == enforce)
-		return 0;
+		return;
 	a->enforce = enforce;
 	tell_keeper(a, ORDER_ENFORCE, ORDER_NO_TARGET, enforce);
 	for (size_t i = 0; i < a->n_links; i++)
 		a->link_asked[i] = false;
 	attach_publish(a);
 	record_event(a, "mode", NULL, "%s", enforce ? "enforce" : "observe");
+}
+
+int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e)
+{
+	if (enforce && !a->n_services)
+		return err_say(e, -EINVAL,
+			       "no valid policy is loaded: there is nothing to enforce");
+	mode_ask(&a->mode, enforce, for_ns ? until(for_ns) : 0);
+	put_in_force(a, enforce);
 	return 0;
 }
 
 int agent_freeze(struct agent *a, uint64_t for_ns, struct err *e)
 {
 	(void)e;
-	a->frozen_until_real_ns = for_ns ? until(for_ns) : 0;
+	a->mode.frozen_until_real_ns = for_ns ? until(for_ns) : 0;
 	record_event(a, "freeze", NULL, for_ns ? "changes are frozen" : "changes go on");
 	return 0;
 }
@@ -150,13 +155,12 @@ void actions_expire(struct agent *a)
 {
 	int64_t now = until(0);
 
-	if (a->frozen_until_real_ns && now >= a->frozen_until_real_ns)
+	if (a->mode.frozen_until_real_ns && now >= a->mode.frozen_until_real_ns)
 		(void)agent_freeze(a, 0, NULL);
-	if (!a->mode_until_real_ns || now < a->mode_until_real_ns)
+	if (!a->mode.until_real_ns || now < a->mode.until_real_ns)
 		return;
-	a->mode_until_real_ns = 0;
-	log_info("the time to %s is over", a->enforce ? "enforce" : "observe");
-	if (a->enforce) /* a trial that ends leaves nothing behind */
+	log_info("the time to %s is over", a->mode.enforce ? "enforce" : "observe");
+	if (a->mode.enforce) /* a trial that ends leaves nothing behind */
 		(void)agent_restore(a, NULL, NULL, NULL, NULL);
 	else
 		(void)agent_mode(a, true, 0, NULL);

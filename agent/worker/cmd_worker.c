@@ -157,7 +157,7 @@ static int load_policies(struct agent *a, struct err *e)
 	}
 	if (r == 0 && !a->n_services) {
 		log_warning("no policies in %s: only observing", a->conf.policies_dir);
-		a->enforce = false;
+		a->enforce = a->mode.enforce = false;
 	}
 	return r;
 }
@@ -248,7 +248,7 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	a->started_real_ns = (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
-	a->enforce = streq(mode, "enforce");
+	a->enforce = a->mode.enforce = streq(mode, "enforce");
 	a->conf = (struct worker_conf){
 		.enforce = a->enforce,
 		.policies_dir = cmd_option(args, "policies"),

@@ -129,7 +129,7 @@ static void plan(struct agent *a, uint64_t now_mono_ns, uint64_t interval_ns)
 	a->input.now_real_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	a->input.interval_ns = interval_ns;
 	a->input.observe = !a->enforce;
-	a->input.frozen = a->frozen_until_real_ns > a->input.now_real_ns;
+	a->input.frozen = a->mode.frozen_until_real_ns > a->input.now_real_ns;
 	a->input.services = a->tick_services;
 	a->plan = tick_once(a->controller, &a->input);
 	for (size_t i = 0; i < a->plan->n_entries; i++)

@@ -56,8 +56,8 @@ void agent_view(struct agent *a, struct view_agent *ret)
 	find_degraded(a);
 	*ret = (struct view_agent){
 		.enforce = a->enforce,
-		.mode_until_real_ns = a->mode_until_real_ns,
-		.frozen_until_real_ns = a->frozen_until_real_ns,
+		.mode_until_real_ns = a->mode.until_real_ns,
+		.frozen_until_real_ns = a->mode.frozen_until_real_ns,
 		.keeper_pid = a->conf.keeper_pid,
 		.worker_pid = getpid(),
 		.uptime_s = (double)((int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec -

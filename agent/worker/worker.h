@@ -13,6 +13,7 @@
 #include "agent/routes.h"
 #include "agent/store.h"
 #include "agent/worker/collect.h"
+#include "agent/worker/mode.h"
 #include "agent/worker/window.h"
 #include "agent/base/cleanup.h"
 #include "policies/policy.h"
@@ -96,9 +97,8 @@ struct agent {
 	struct worker_conf conf;
 	int64_t started_real_ns;
 	uint64_t started_mono_ns;
-	bool enforce;
-	int64_t mode_until_real_ns;
-	int64_t frozen_until_real_ns;
+	bool enforce; /* in force; not before there is a policy */
+	struct mode mode;
 
 	sd_event *loop;
 	int orders_fd;

@@ -235,6 +235,8 @@ def check_codes(agent):
     check("a file in the socket's place is no agent",
           run("status", env={"FORESHAPE_RUN": gone}).returncode == 69)
     shutil.rmtree(gone)
+    r = agent.run("enforce", "--for", "30m")
+    check("a time for what lasts anyway has no end", r.returncode == 0 and "no end was set" in r.stdout, r.stdout)
     r = agent.run("adopt", "nobody")
     check("an unknown service is named", r.returncode == 1 and "'nobody'" in r.stderr, r.stderr)
     r = subprocess.run([FORESHAPE, "help"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True)

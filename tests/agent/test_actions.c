@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_actions.c - what people ask of a running agent, with a keeper that only listens. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/check.h"
+#include "agent/worker/worker.h"
+
+#define HOUR (S_PER_H * NS_PER_S)
+
+static struct agent agent;
+static size_t found_by_reload; /* services the next reload finds */
+static int enforce_told;       /* the last ORDER_ENFORCE; -1: none */
+static unsigned int n_restores;
+
+int orders_send(struct agent *a, const struct worker_pending *p)
+{
+	if (p->order.kind == ORDER_ENFORCE)
+		enforce_told = (int)p->order.value;
+	if (p->order.kind == ORDER_RESTORE) {
+		n_restores++;
+		free(p->arg);
+	}
+	return 0;
+}
+
+int services_find_dir(struct agent *a, struct err *e)
+{
+	return 0;
+}
+
+int services_load(struct agent *a, bool first, struct err *e)
+{
+	a->n_services = found_by_reload;
+	return 0;
+}
+
+void services_watch(struct agent *a)
+{
+}
+
+void record_event(struct agent *a, const char *kind, const char *service, const char *fmt, ...)
+{
+}
+
+void jobs_move(struct jobs *j)
+{
+}
+
+void events_apply(struct agent *a)
+{
+}
+
+void attach_reconcile(struct agent *a)
+{
+}
+
+void attach_publish(struct agent *a)
+{
+}
+
+void carry_read_knobs(struct agent *a, struct worker_service *s)
+{
+}
+
+void carry_given_back(struct agent *a, struct worker_service *s)
+{
+}
+
+int agent_find(struct agent *a, const char *name)
+{
+	return -ENOENT;
+}
+
+static int fresh(void **state)
+{
+	memset(&agent, 0, sizeof(agent));
+	agent.n_services = 1;
+	enforce_told = -1;
+	n_restores = 0;
+	return 0;
+}
+
+static void set(bool enforce, uint64_t for_ns)
+{
+	assert_int_equal(agent_mode(&agent, enforce, for_ns, NULL), 0);
+	assert_int_equal(agent.enforce, enforce);
+}
+
+/* As if the time were over. */
+static void expire(void)
+{
+	assert_true(agent.mode.until_real_ns > 0);
+	agent.mode.until_real_ns = 1;
+	actions_expire(&agent);
+	assert_int_equal(agent.mode.until_real_ns, 0);
+}
+
+static void a_time_to_enforce_ends_in_observe_and_gives_back(void **state)
+{
+	set(true, HOUR);
+	actions_expire(&agent);
+	assert_true(agent.enforce);
+	expire();
+	assert_false(agent.enforce);
+	assert_int_equal(enforce_told, 0);
+	assert_int_equal(n_restores, 1);
+}
+
+static void a_time_to_observe_ends_in_enforce(void **state)
+{
+	set(true, 0);
+	set(false, HOUR);
+	expire();
+	assert_true(agent.enforce);
+	assert_int_equal(enforce_told, 1);
+	assert_int_equal(n_restores, 0);
+}
+
+static void what_lasts_anyway_has_no_end(void **state)
+{
+	set(false, HOUR);
+	assert_int_equal(agent.mode.until_real_ns, 0);
+	set(true, 0);
+	set(true, HOUR);
+	assert_int_equal(agent.mode.until_real_ns, 0);
+}
+
+static void times_within_times_go_back_to_what_was_first(void **state)
+{
+	set(true, HOUR);
+	set(true, 2 * HOUR);
+	expire();
+	assert_false(agent.enforce);
+	set(true, HOUR);
+	set(false, HOUR); /* as it was before: over at once */
+	assert_int_equal(agent.mode.until_real_ns, 0);
+}
+
+static void without_a_time_it_lasts(void **state)
+{
+	set(true, HOUR);
+	set(true, 0);
+	assert_int_equal(agent.mode.until_real_ns, 0);
+	set(false, HOUR);
+	expire();
+	assert_true(agent.enforce);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_time_to_enforce_ends_in_observe_and_gives_back),
+		TEST(a_time_to_observe_ends_in_enforce),
+		TEST(what_lasts_anyway_has_no_end),
+		TEST(times_within_times_go_back_to_what_was_first),
+		TEST(without_a_time_it_lasts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
