@@ -32,7 +32,7 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 
 static const struct cmd_option options[] = {
 	{"observe", NULL, "plan and record, write nothing (the default)"},
-	{"enforce", NULL, "plan and write"},
+	{"enforce", NULL, "plan and write, once a policy is valid"},
 	{"policies", "DIR", "policy files; " POLICIES_DIR " where not given"},
 	{"db", "FILE", "history; /var/lib/foreshape/history.db where not given"},
 	{},

@@ -14,6 +14,29 @@ static int64_t until(uint64_t for_ns)
 	return ns_after((int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec, for_ns);
 }
 
+static void tell_keeper(struct agent *a, enum order_kind kind, uint32_t target, uint64_t value)
+{
+	struct worker_pending p = {
+		.order = {.kind = (uint16_t)kind, .target = target, .value = value}};
+
+	(void)orders_send(a, &p);
+}
+
+/* What was asked for is in force once there is a policy, and observed until then. */
+static void put_in_force(struct agent *a)
+{
+	bool enforce = a->mode.enforce && a->n_services;
+
+	if (a->enforce == enforce)
+		return;
+	a->enforce = enforce;
+	tell_keeper(a, ORDER_ENFORCE, ORDER_NO_TARGET, enforce);
+	for (size_t i = 0; i < a->n_links; i++)
+		a->link_asked[i] = false;
+	attach_publish(a);
+	record_event(a, "mode", NULL, "%s", enforce ? "enforce" : "observe");
+}
+
 int agent_reload(struct agent *a, struct err *e)
 {
 	struct err local = {};
@@ -34,29 +57,8 @@ int agent_reload(struct agent *a, struct err *e)
 	services_watch(a); /* one not looked for yet must not be published as gone */
 	attach_reconcile(a);
 	record_event(a, "reload", NULL, "%zu services", a->n_services);
-	if (!a->n_services)
-		(void)agent_mode(a, false, 0, NULL);
+	put_in_force(a);
 	return 0;
-}
-
-static void tell_keeper(struct agent *a, enum order_kind kind, uint32_t target, uint64_t value)
-{
-	struct worker_pending p = {
-		.order = {.kind = (uint16_t)kind, .target = target, .value = value}};
-
-	(void)orders_send(a, &p);
-}
-
-static void put_in_force(struct agent *a, bool enforce)
-{
-	if (a->enforce == enforce)
-		return;
-	a->enforce = enforce;
-	tell_keeper(a, ORDER_ENFORCE, ORDER_NO_TARGET, enforce);
-	for (size_t i = 0; i < a->n_links; i++)
-		a->link_asked[i] = false;
-	attach_publish(a);
-	record_event(a, "mode", NULL, "%s", enforce ? "enforce" : "observe");
 }
 
 int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e)
@@ -65,7 +67,7 @@ int agent_mode(struct agent *a, bool enforce, uint64_t for_ns, struct err *e)
 		return err_say(e, -EINVAL,
 			       "no valid policy is loaded: there is nothing to enforce");
 	mode_ask(&a->mode, enforce, for_ns ? until(for_ns) : 0);
-	put_in_force(a, enforce);
+	put_in_force(a);
 	return 0;
 }
 
@@ -160,8 +162,10 @@ void actions_expire(struct agent *a)
 	if (!a->mode.until_real_ns || now < a->mode.until_real_ns)
 		return;
 	log_info("the time to %s is over", a->mode.enforce ? "enforce" : "observe");
-	if (a->mode.enforce) /* a trial that ends leaves nothing behind */
+	if (a->mode.enforce) { /* a trial that ends leaves nothing behind */
 		(void)agent_restore(a, NULL, NULL, NULL, NULL);
-	else
-		(void)agent_mode(a, true, 0, NULL);
+		return;
+	}
+	mode_ask(&a->mode, true, 0);
+	put_in_force(a);
 }

@@ -156,8 +156,9 @@ static int load_policies(struct agent *a, struct err *e)
 		a->policies_fd = dir; /* for the reload that brings a mended one */
 	}
 	if (r == 0 && !a->n_services) {
-		log_warning("no policies in %s: only observing", a->conf.policies_dir);
-		a->enforce = a->mode.enforce = false;
+		log_warning("no policies in %s: only observing%s", a->conf.policies_dir,
+			    a->enforce ? " until a reload finds some" : "");
+		a->enforce = false;
 	}
 	return r;
 }

@@ -38,6 +38,9 @@ static void find_degraded(struct agent *a)
 	degrade(a, a->write_problem);
 	if (!a->n_services)
 		degrade(a, "no policies: observing nothing; write one, then 'foreshape reload'");
+	if (a->mode.enforce && !a->enforce)
+		degrade(a, "not enforcing, as was asked for, before a policy is valid: then "
+			   "'foreshape reload' goes on");
 	if (unseen) {
 		(void)snprintf(
 			text, sizeof(text),

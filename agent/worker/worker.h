@@ -97,8 +97,8 @@ struct agent {
 	struct worker_conf conf;
 	int64_t started_real_ns;
 	uint64_t started_mono_ns;
-	bool enforce; /* in force; not before there is a policy */
-	struct mode mode;
+	bool enforce;     /* in force: not while there is no policy */
+	struct mode mode; /* asked for */
 
 	sd_event *loop;
 	int orders_fd;

@@ -77,6 +77,7 @@ static int fresh(void **state)
 {
 	memset(&agent, 0, sizeof(agent));
 	agent.n_services = 1;
+	found_by_reload = 0;
 	enforce_told = -1;
 	n_restores = 0;
 	return 0;
@@ -148,6 +149,41 @@ static void without_a_time_it_lasts(void **state)
 	assert_true(agent.enforce);
 }
 
+static void without_a_policy_it_waits_to_enforce(void **state)
+{
+	set(true, 0);
+	assert_int_equal(agent_reload(&agent, NULL), 0); /* finds none */
+	assert_false(agent.enforce);
+	assert_int_equal(enforce_told, 0);
+	assert_int_equal(agent_mode(&agent, true, 0, NULL), -EINVAL);
+	found_by_reload = 1;
+	assert_int_equal(agent_reload(&agent, NULL), 0);
+	assert_true(agent.enforce);
+	assert_int_equal(enforce_told, 1);
+}
+
+static void what_ends_without_a_policy_waits_too(void **state)
+{
+	set(true, 0);
+	set(false, HOUR);
+	assert_int_equal(agent_reload(&agent, NULL), 0);
+	expire();
+	assert_false(agent.enforce);
+	found_by_reload = 1;
+	assert_int_equal(agent_reload(&agent, NULL), 0);
+	assert_true(agent.enforce);
+}
+
+static void told_to_observe_it_waits_no_more(void **state)
+{
+	set(true, 0);
+	assert_int_equal(agent_reload(&agent, NULL), 0);
+	set(false, 0);
+	found_by_reload = 1;
+	assert_int_equal(agent_reload(&agent, NULL), 0);
+	assert_false(agent.enforce);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -158,6 +194,9 @@ int main(void)
 		TEST(what_lasts_anyway_has_no_end),
 		TEST(times_within_times_go_back_to_what_was_first),
 		TEST(without_a_time_it_lasts),
+		TEST(without_a_policy_it_waits_to_enforce),
+		TEST(what_ends_without_a_policy_waits_too),
+		TEST(told_to_observe_it_waits_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

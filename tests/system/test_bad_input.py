@@ -90,8 +90,16 @@ def policies_come_later():
     w.start_agent("--enforce")
     check("a broken one at the start: observing", w.json("status")["mode"] == "observe" and
           any("batch.yaml:3" in d for d in degraded()), str(degraded()))
+    check("and saying that it was to enforce", any("not enforcing" in d for d in degraded()), str(degraded()))
     w.policy("batch", CAPPED)
     check("mended, it is taken", w.cli("reload").returncode == 0 and w.service("batch"), "")
+    check("and enforced", w.json("status")["mode"] == "enforce" and not degraded(), str(degraded()))
+    os.unlink(w.policies + "/batch.yaml")
+    check("a directory empty for a moment: observing", w.cli("reload").returncode == 0 and
+          w.json("status")["mode"] == "observe", "")
+    w.policy("batch", CAPPED)
+    check("and then enforcing again", w.cli("reload").returncode == 0 and
+          w.json("status")["mode"] == "enforce", str(degraded()))
     os.rename(w.policies, w.policies + ".old")
     shutil.copytree(w.policies + ".old", w.policies)
     shutil.rmtree(w.policies + ".old")
