@@ -30,9 +30,10 @@ enum order_kind {
 	ORDER_YIELD,   /* let go of @target's knobs without writing; @target NO_TARGET: all */
 	ORDER_RESTORE, /* exact baseline of @target back, or of all, which also ends enforcing */
 	ORDER_READ, /* answer.after = the value in force of @knob of @target; state and baseline */
-	ORDER_ENFORCE, /* @value 1: SET and classes are allowed; 0: every SET is refused (-EPERM) */
-	ORDER_ATTACH,  /* attach the packet programs at @path of the unified hierarchy */
-	ORDER_DETACH,  /* take them off @path */
+	ORDER_ENFORCE,   /* @value 1: SET and classes are allowed; 0: every SET is refused (-EPERM);
+			    @name: what the next worker gets as its --mode */
+	ORDER_ATTACH,    /* attach the packet programs at @path of the unified hierarchy */
+	ORDER_DETACH,    /* take them off @path */
 	ORDER_LISTENERS, /* answer.after = listening sockets of @path the programs cannot see */
 	ORDER_QUIT,      /* the worker asks the keeper to end: baselines back, both exit */
 	ORDER_KIND_COUNT

@@ -166,6 +166,7 @@ static struct keeper *new_keeper(const struct keeper_conf *conf)
 		return NULL;
 	k->conf = conf;
 	k->enforce = conf->enforce;
+	(void)copy_str(k->mode, sizeof(k->mode), conf->enforce ? "enforce" : "observe");
 	k->runtime_fd = k->lock_fd = k->socket_fd = k->policies_fd = -1;
 	k->waiter_pipe = k->orders_fd = k->watch_fd = -1;
 	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++)

@@ -80,6 +80,7 @@ static int carry_out(struct keeper *k, const struct order *o, struct answer *ans
 		return each_target(k, o->target, claim_yield);
 	case ORDER_ENFORCE:
 		k->enforce = o->value != 0;
+		(void)copy_str(k->mode, sizeof(k->mode), o->name);
 		return 0;
 	case ORDER_ATTACH:
 		return with_words(ans, packets_attach(k, o->path, &e), &e);

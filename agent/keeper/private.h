@@ -59,7 +59,8 @@ struct keeper {
 	sd_event *loop;
 	uint64_t n_sweeps;
 	bool enforce, stopping;
-	bool handing_over; /* to the next one: limits stay */
+	char mode[ORDER_NAME_MAX]; /* for the next worker, as the last one told it */
+	bool handing_over;         /* to the next one: limits stay */
 	int exit_code;
 
 	int orders_fd; /* -1: no worker */

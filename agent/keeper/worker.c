@@ -42,11 +42,9 @@ static void become_worker(struct keeper *k, int orders_fd)
 {
 	const struct keeper_conf *conf = k->conf;
 	char pid[24];
-	const char *argv[MAX_ARGS] = {"foreshape",    "_worker",
-				      "--mode",       k->enforce ? "enforce" : "observe",
-				      "--runtime",    conf->runtime_dir,
-				      "--boot-id",    k->boot_id,
-				      "--keeper-pid", pid};
+	const char *argv[MAX_ARGS] = {
+		"foreshape",       "_worker",   "--mode",   k->mode,        "--runtime",
+		conf->runtime_dir, "--boot-id", k->boot_id, "--keeper-pid", pid};
 	int fds[WORKER_FD_END], n = 10;
 	sigset_t none;
 

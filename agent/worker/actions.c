@@ -14,23 +14,25 @@ static int64_t until(uint64_t for_ns)
 	return ns_after((int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec, for_ns);
 }
 
-static void tell_keeper(struct agent *a, enum order_kind kind, uint32_t target, uint64_t value)
+void actions_tell_mode(struct agent *a)
 {
 	struct worker_pending p = {
-		.order = {.kind = (uint16_t)kind, .target = target, .value = value}};
+		.order = {.kind = ORDER_ENFORCE, .target = ORDER_NO_TARGET, .value = a->enforce}};
 
+	_Static_assert(MODE_TEXT_MAX == sizeof(p.order.name), "it fits");
+	mode_format(&a->mode, p.order.name);
 	(void)orders_send(a, &p);
 }
 
 /* What was asked for is in force once there is a policy, and observed until then. */
 static void put_in_force(struct agent *a)
 {
-	bool enforce = a->mode.enforce && a->n_services;
+	bool enforce = a->mode.enforce && a->n_services, same = a->enforce == enforce;
 
-	if (a->enforce == enforce)
-		return;
 	a->enforce = enforce;
-	tell_keeper(a, ORDER_ENFORCE, ORDER_NO_TARGET, enforce);
+	actions_tell_mode(a);
+	if (same)
+		return;
 	for (size_t i = 0; i < a->n_links; i++)
 		a->link_asked[i] = false;
 	attach_publish(a);
@@ -75,6 +77,7 @@ int agent_freeze(struct agent *a, uint64_t for_ns, struct err *e)
 {
 	(void)e;
 	a->mode.frozen_until_real_ns = for_ns ? until(for_ns) : 0;
+	actions_tell_mode(a);
 	record_event(a, "freeze", NULL, for_ns ? "changes are frozen" : "changes go on");
 	return 0;
 }
@@ -82,6 +85,7 @@ int agent_freeze(struct agent *a, uint64_t for_ns, struct err *e)
 /* Gives knobs of @service (all of them when NULL) away or takes them back. */
 static int change_hands(struct agent *a, const char *service, enum order_kind kind, struct err *e)
 {
+	struct worker_pending p = {.order = {.kind = (uint16_t)kind}};
 	bool found = false;
 
 	for (size_t i = 0; i < a->n_services; i++) {
@@ -90,7 +94,8 @@ static int change_hands(struct agent *a, const char *service, enum order_kind ki
 		if (service && !streq(service, s->policy->name))
 			continue;
 		found = true;
-		tell_keeper(a, kind, s->target, 0);
+		p.order.target = s->target;
+		(void)orders_send(a, &p);
 		s->tick.yielded = kind == ORDER_YIELD ? (1u << KNOB_COUNT) - 1 : 0;
 		if (kind == ORDER_ADOPT && s->declared)
 			carry_read_knobs(a, s);

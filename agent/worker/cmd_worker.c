@@ -202,10 +202,7 @@ static int setup(struct agent *a, struct err *e)
 
 static void announce(struct agent *a)
 {
-	struct worker_pending p = {
-		.order = {.kind = ORDER_ENFORCE, .target = ORDER_NO_TARGET, .value = a->enforce}};
-
-	(void)orders_send(a, &p);
+	actions_tell_mode(a);
 	record_event(a, "start", NULL, "%s, %zu services, policies of %s",
 		     a->enforce ? "enforce" : "observe", a->n_services, a->conf.policies_dir);
 }
@@ -249,7 +246,8 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	a->started_real_ns = (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
-	a->enforce = a->mode.enforce = streq(mode, "enforce");
+	(void)mode_parse(mode, &a->mode); /* what is none is to observe */
+	a->enforce = a->mode.enforce;
 	a->conf = (struct worker_conf){
 		.enforce = a->enforce,
 		.policies_dir = cmd_option(args, "policies"),
@@ -273,7 +271,7 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 }
 
 static const struct cmd_option options[] = {
-	{"mode", "MODE", "observe or enforce"},
+	{"mode", "MODE", "observe or enforce, and until when: see mode.h"},
 	{"runtime", "DIR", "where the keeper keeps its socket"},
 	{"no-packets", "WHY", "the packet programs are not there"},
 	{"db", "FILE", "the history"},

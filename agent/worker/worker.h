@@ -199,6 +199,8 @@ void events_apply(struct agent *a); /* tells the controller all of them */
 
 /* actions.c: what people asked for a while ends. */
 void actions_expire(struct agent *a);
+/* The mode in force to the keeper, and all that was asked for, for the worker after this one. */
+void actions_tell_mode(struct agent *a);
 
 /* privilege.c: what the worker gives up. Before: history files made; after: no way back. */
 int privilege_user(uid_t *uid, gid_t *gid);

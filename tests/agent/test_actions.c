@@ -12,12 +12,15 @@
 static struct agent agent;
 static size_t found_by_reload; /* services the next reload finds */
 static int enforce_told;       /* the last ORDER_ENFORCE; -1: none */
+static char mode_told[ORDER_NAME_MAX];
 static unsigned int n_restores;
 
 int orders_send(struct agent *a, const struct worker_pending *p)
 {
-	if (p->order.kind == ORDER_ENFORCE)
+	if (p->order.kind == ORDER_ENFORCE) {
 		enforce_told = (int)p->order.value;
+		memcpy(mode_told, p->order.name, sizeof(mode_told));
+	}
 	if (p->order.kind == ORDER_RESTORE) {
 		n_restores++;
 		free(p->arg);
@@ -184,6 +187,23 @@ static void told_to_observe_it_waits_no_more(void **state)
 	assert_false(agent.enforce);
 }
 
+static void all_that_was_asked_for_is_told_for_the_next_worker(void **state)
+{
+	struct mode told = {};
+
+	set(true, HOUR);
+	assert_int_equal(agent_freeze(&agent, HOUR, NULL), 0);
+	assert_int_equal(mode_parse(mode_told, &told), 0);
+	assert_true(told.enforce && told.until_real_ns && told.frozen_until_real_ns);
+	assert_int_equal(agent_reload(&agent, NULL), 0); /* finds none: to enforce is kept */
+	assert_int_equal(enforce_told, 0);
+	assert_int_equal(mode_parse(mode_told, &told), 0);
+	assert_true(told.enforce);
+	agent.mode.frozen_until_real_ns = 1;
+	expire();
+	assert_string_equal(mode_told, "observe/0/0");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -197,6 +217,7 @@ int main(void)
 		TEST(without_a_policy_it_waits_to_enforce),
 		TEST(what_ends_without_a_policy_waits_too),
 		TEST(told_to_observe_it_waits_no_more),
+		TEST(all_that_was_asked_for_is_told_for_the_next_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

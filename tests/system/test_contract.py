@@ -156,6 +156,20 @@ def a_trial_ends():
     check("and gives back", wait_for(lambda: shares() == before, 2), f"{before} {shares()}")
 
 
+def a_trial_outlives_its_worker():
+    w.cli("enforce", "--for", "8s")
+    w.cli("freeze", "--for", "5m")
+    before = w.json("status")
+    os.kill(before["worker_pid"], signal.SIGKILL)
+    after = wait_for(lambda: next((s for s in [w.json("status", quiet=True)]
+                                   if s and s["worker_pid"] != before["worker_pid"]), None), 5) or {}
+    check("a new worker keeps mode, end and freeze",
+          all(after.get(k) == before[k] for k in ("mode", "mode_until_real_ns", "frozen_until_real_ns")) and
+          before["mode"] == "enforce" and before["mode_until_real_ns"], f"{before} {after}")
+    check("and ends in observe", wait_for(lambda: w.json("status")["mode"] == "observe", 12), "")
+    w.cli("freeze", "--off")
+
+
 def restore_says_why():
     """An agent that does not answer is not "running already"."""
     pid = w.json("status")["pid"]
@@ -203,6 +217,7 @@ totals_outlive_reloads_and_the_worker()
 get(["/v1/orders/1"] * 10)
 objectives_follow_the_log()
 a_trial_ends()
+a_trial_outlives_its_worker()
 if os.environ.get("FORESHAPE_LONG"):
     restore_says_why()
 check("SIGTERM ends it well", w.stop_agent() == 0, w.agent_log()[-300:])
