@@ -260,23 +260,46 @@ static int read_rows(struct reader *r, uint64_t step_ns)
 
 static int by_size(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
 }
 
 /* Median difference of the first times; 0 where there are fewer than two rows. */
-static int64_t median_step(const struct reader *r)
+static uint64_t median_step(const struct reader *r)
 {
 	size_t n = MIN(r->n - 1, MEDIAN_DIFFS);
-	_cleanup_(freep) int64_t *diffs = malloc(MAX(n, 1) * sizeof(*diffs));
+	_cleanup_(freep) uint64_t *diffs = malloc(MAX(n, 1) * sizeof(*diffs));
 
 	if (n == 0 || !diffs)
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		diffs[i] = r->rows[i + 1].at_ns - r->rows[i].at_ns;
+		diffs[i] = (uint64_t)r->rows[i + 1].at_ns - (uint64_t)r->rows[i].at_ns;
 	qsort(diffs, n, sizeof(*diffs), by_size);
 	return diffs[n / 2];
+}
+
+/* Time from the first row to row @i; the two may lie on both sides of 1970. */
+static uint64_t since_first(const struct reader *r, size_t i)
+{
+	return (uint64_t)r->rows[i].at_ns - (uint64_t)r->rows[0].at_ns;
+}
+
+/* Whether the end of @n steps from @start_ns still is a time. */
+static bool is_countable(int64_t start_ns, uint64_t n, uint64_t step_ns)
+{
+	int64_t end_ns;
+
+	return n <= INT64_MAX / step_ns &&
+	       !__builtin_add_overflow(start_ns, (int64_t)(n * step_ns), &end_ns);
+}
+
+static int too_far(struct reader *r, uint64_t step_ns)
+{
+	return err_say(r->e, -E2BIG,
+		       "%s: %zu rows at a step of %.6g s reach beyond the year 2262: is the step "
+		       "right?",
+		       r->path, r->n, (double)step_ns / (double)NS_PER_S);
 }
 
 /* Puts the rows on the grid: the mean of the rows of a step, NAN where there is none. */
@@ -284,10 +307,14 @@ static int place(struct reader *r, uint64_t step_ns, bool coarser)
 {
 	struct csv_series *s = r->s;
 	uint64_t shift = coarser ? 0 : step_ns / 2;
-	uint64_t last = (uint64_t)(r->rows[r->n - 1].at_ns - r->rows[0].at_ns) + shift;
-	uint64_t n = last / step_ns + 1, before = UINT64_MAX;
+	uint64_t last, n, before = UINT64_MAX;
 	double in_step = 0;
 
+	if (__builtin_add_overflow(since_first(r, r->n - 1), shift, &last))
+		return too_far(r, step_ns);
+	n = last / step_ns + 1;
+	if (!is_countable(r->rows[0].at_ns, n, step_ns))
+		return too_far(r, step_ns);
 	if (n > (uint64_t)GAP_RATE * r->n + GAP_FREE)
 		return err_say(r->e, -E2BIG,
 			       "%s: %zu rows would fill %" PRIu64 " steps: is the step right?",
@@ -299,8 +326,9 @@ static int place(struct reader *r, uint64_t step_ns, bool coarser)
 	for (size_t i = 0; i < n; i++)
 		s->values[i] = NAN;
 	for (size_t i = 0; i < r->n; i++) {
-		uint64_t at = ((uint64_t)(r->rows[i].at_ns - r->rows[0].at_ns) + shift) / step_ns;
+		uint64_t at = (since_first(r, i) + shift) / step_ns;
 
+		assert(at < n); /* times grow: the last row is the farthest */
 		if (isnan(r->rows[i].value))
 			continue;
 		in_step = at == before ? in_step + 1 : 1;
@@ -320,8 +348,10 @@ static int lay_out(struct reader *r, uint64_t step_ns)
 	int err;
 
 	assert(r->rows); /* a file without one is refused */
-	own = (uint64_t)median_step(r);
+	own = median_step(r);
 	if (r->no_times) {
+		if (!is_countable(0, r->n, step_ns))
+			return too_far(r, step_ns);
 		for (size_t i = 0; i < r->n; i++)
 			r->rows[i].at_ns = (int64_t)(i * step_ns);
 		own = step_ns;

@@ -37,7 +37,7 @@ struct csv_series {
  * grow. The first line is a header where it does not read as a row. @step_ns 0: the median
  * difference of the times; a larger one than that averages the rows within a step. One column needs
  * a step. Returns 0 and *ret (csv_free), or a negative errno with the line in @e: -EINVAL for what
- * cannot be read, -E2BIG beyond the bounds.
+ * cannot be read, -E2BIG beyond the bounds or where the last step ends beyond the year 2262.
  */
 int csv_read(const char *path, const char *column, uint64_t step_ns, struct csv_series *ret,
 	     struct err *e);

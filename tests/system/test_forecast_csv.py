@@ -134,6 +134,11 @@ def test_bad(d):
     check("no file is said", done.returncode == 1 and "gone.csv" in done.stderr, done.stderr)
     done = forecast(write(d, "short.csv", "\n".join(day(100))), "--train", "7d")
     check("too little to train on is said", done.returncode == 1 and "--train" in done.stderr, done.stderr)
+    for rows, step in ((300000, "1d"), (600, "400w")):
+        path = write(d, "long.csv", "1\n" * rows)
+        done = forecast(path, "--step", step)
+        check("%d steps of %s are said" % (rows, step), done.returncode == 1
+              and "is the step right?" in done.stderr, "%d %s" % (done.returncode, done.stderr))
     wild = ["time,v"] + ["%d,%s" % (i, random.Random(i).choice(
         ["0", "1e15", "", "nan", "5", "-3", "1e300", "7"])) for i in range(600)]
     done = forecast(write(d, "wild.csv", "\n".join(wild)), "--train", "100s", "--horizon", "20s", "--json")

@@ -134,10 +134,12 @@ def test_input(d, cap):
 def test_errors(d, cap):
     good = trace(os.path.join(d, "good.csv"), [0.5] * 20)
     letters = write(os.path.join(d, "letters.csv"), "time,cpu\n1700000000,1\n1700000060,x\n")
+    long = write(os.path.join(d, "long.csv"), "1\n" * 600)
     broken = write(os.path.join(d, "broken.yaml"), CAP.replace("tier: gold", "teir: gold"))
     for name, args, code, says in [
             ("no_options", [], 2, "--csv"),
             ("letters", ["--csv", letters, "--policy", cap], 1, "letters.csv:3"),
+            ("steps_beyond_time", ["--csv", long, "--step", "400w", "--policy", cap], 1, "step right"),
             ("no_such_csv", ["--csv", os.path.join(d, "none"), "--policy", cap], 1, "none"),
             ("no_such_policy", ["--csv", good, "--policy", os.path.join(d, "none")], 1, "none"),
             ("broken_policy", ["--csv", good, "--policy", broken], 2, "broken.yaml:3:1"),
