@@ -156,7 +156,7 @@ static double naive_error(const struct csv_series *s, size_t train)
 	return n > 0 && sum > 0 ? sum / n : NAN;
 }
 
-static int enough(const struct csv_series *s, const struct backtest_conf *conf, struct err *e)
+int backtest_check(const struct csv_series *s, const struct backtest_conf *conf, struct err *e)
 {
 	char have[TEXT], need[TEXT];
 
@@ -197,7 +197,7 @@ int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 	_cleanup_(series_freep) struct series *series = NULL;
 	struct run r = {.s = s, .conf = conf};
 	struct series_conf shape = {.step_ns = s->step_ns};
-	int err = enough(s, conf, e);
+	int err = backtest_check(s, conf, e);
 
 	if (err < 0)
 		return err;

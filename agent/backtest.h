@@ -28,10 +28,12 @@ struct backtest_score {
 	struct series_report report; /* at the end */
 };
 
+/* Whether @s is long enough for @conf: 0, or -EINVAL with a text that says what to pass. */
+int backtest_check(const struct csv_series *s, const struct backtest_conf *conf, struct err *e);
+
 /*
  * Learns @s value by value; after @train steps, and then every @stride, forecasts the next @horizon
- * from what was learned so far. Returns 0, -EINVAL where there is too little for one origin (the
- * text says what to pass), -ENOMEM, -EIO.
+ * from what was learned so far. Returns 0, -EINVAL as backtest_check, -ENOMEM, -EIO.
  */
 int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 		 struct backtest_score *ret, struct err *e);

@@ -139,9 +139,24 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 		       r->models[i].loss);
 }
 
-static int run(struct cmd_args *args, const struct lengths *l, FILE *emit)
+/* Only once the input was read: it may be the same file. */
+static int open_emit(const struct cmd_args *args, FILE **ret)
+{
+	const char *to = cmd_option(args, "emit");
+
+	if (!to)
+		return 0;
+	*ret = fopen(to, "we");
+	if (*ret)
+		return 0;
+	fprintf(stderr, "foreshape: create %s: %s\n", to, strerror(errno));
+	return -EIO;
+}
+
+static int run(struct cmd_args *args, const struct lengths *l)
 {
 	_cleanup_(csv_free) struct csv_series s = {};
+	_cleanup_(fclosep) FILE *emit = NULL;
 	struct backtest_score score;
 	struct backtest_conf conf;
 	struct err e = {};
@@ -153,6 +168,12 @@ static int run(struct cmd_args *args, const struct lengths *l, FILE *emit)
 	if (s.n_negative > 0)
 		fprintf(stderr, "foreshape: %zu negative values count as missing\n", s.n_negative);
 	conf = to_steps(&s, l);
+	if (backtest_check(&s, &conf, &e) < 0) {
+		fprintf(stderr, "foreshape: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	if (open_emit(args, &emit) < 0)
+		return EXIT_FAILED;
 	conf.emit = emit;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	if (backtest_run(&s, &conf, &score, &e) < 0) {
@@ -167,8 +188,6 @@ static int run(struct cmd_args *args, const struct lengths *l, FILE *emit)
 
 int forecast_csv_main(const struct cmd *cmd, struct cmd_args *args)
 {
-	const char *to = cmd_option(args, "emit");
-	_cleanup_(fclosep) FILE *emit = NULL;
 	struct lengths l = {};
 
 	if (args->n_words > 0) {
@@ -178,12 +197,5 @@ int forecast_csv_main(const struct cmd *cmd, struct cmd_args *args)
 	}
 	if (take_lengths(args, &l) < 0)
 		return EXIT_USAGE;
-	if (to) {
-		emit = fopen(to, "we");
-		if (!emit) {
-			fprintf(stderr, "foreshape: create %s: %s\n", to, strerror(errno));
-			return EXIT_FAILED;
-		}
-	}
-	return run(args, &l, emit);
+	return run(args, &l);
 }

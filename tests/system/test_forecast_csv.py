@@ -146,6 +146,26 @@ def test_bad(d):
           and math.isfinite(json.loads(done.stdout)["wql"]), done.stdout + done.stderr)
 
 
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def test_emit_spares_files(d):
+    rows, out = day(300), write(d, "old.out.csv", "older result\n")
+    for name, lines, train in (("letters", rows[:50] + ["1000003000,abc,1"], "2h"),
+                               ("too little", rows[:50], "7d")):
+        forecast(write(d, "bad.csv", "\n".join(lines)), "--train", train, "--emit", out)
+        check("%s leaves the older result" % name, read(out) == "older result\n", read(out)[:99])
+    path = write(d, "same.csv", "\n".join(rows) + "\n")
+    done = forecast(path, "--train", "2h", "--horizon", "5m", "--emit", path)
+    check("the input may be the output", done.returncode == 0 and
+          read(path).startswith(",".join(HEADER)), done.stderr)
+    done = forecast(write(d, "good.csv", "\n".join(rows)), "--train", "2h", "--emit", d)
+    check("an output that cannot be written is said", done.returncode == 1 and d in done.stderr,
+          done.stderr)
+
+
 def test_size(d):
     path = os.path.join(d, "big.csv")
     with open(path, "w") as f:
@@ -164,7 +184,7 @@ def main():
         print("no binary %s" % BINARY)
         return 77
     with tempfile.TemporaryDirectory() as d:
-        for test in (test_contract, test_forms, test_bad, test_size):
+        for test in (test_contract, test_forms, test_bad, test_emit_spares_files, test_size):
             test(d)
     return 1 if failed else 0
 
