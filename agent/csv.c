@@ -199,7 +199,10 @@ static int add_row(struct reader *r, int64_t at_ns, double value)
 		r->rows = rows;
 		r->room = room;
 	}
-	r->n_negative += value < 0;
+	if (value < 0) {
+		r->n_negative++;
+		value = NAN;
+	}
 	r->rows[r->n++] = (struct row){.at_ns = at_ns, .value = value};
 	return 0;
 }

@@ -21,10 +21,10 @@ enum csv_time {
 };
 
 struct csv_series {
-	double *values; /* [n]; NAN: blank, or no row for this step */
+	double *values; /* [n]; NAN: blank, negative, or no row for this step */
 	size_t n;
 	size_t n_rows, n_missing; /* rows read; values that are NAN */
-	size_t n_negative;        /* values below 0 */
+	size_t n_negative;        /* rows below 0, which count as blank */
 	int64_t start_real_ns;    /* of values[0]; 0 where the file has no times */
 	uint64_t step_ns;
 	enum csv_time time;

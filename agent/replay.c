@@ -22,7 +22,6 @@ struct replay {
 	const char *reason;
 	double limit_before_mcpu; /* of the scored step before; NAN: none */
 	double used_sum, limit_sum;
-	size_t short_steps;
 };
 
 static void replay_close(struct replay *r)
@@ -109,7 +108,7 @@ static void score(struct replay *r, double used, double limit, struct replay_res
 	res->scored++;
 	r->used_sum += used;
 	r->limit_sum += limit;
-	r->short_steps += used > limit;
+	res->short_steps += used > limit;
 	if (fabs(limit - r->limit_before_mcpu) > REPLAY_MOVE * r->limit_before_mcpu)
 		res->moves++;
 	r->limit_before_mcpu = limit;
@@ -153,12 +152,14 @@ static void summarise(const struct replay *r, struct replay_result *res)
 	double n = (double)res->scored;
 	double days = n * (double)r->conf->used->step_ns / (double)(S_PER_DAY * NS_PER_S);
 
+	res->used_mean_mcpu = res->limit_mean_mcpu = NAN;
+	res->slack = res->violations = res->moves_per_day = NAN;
 	if (res->scored == 0)
 		return;
 	res->used_mean_mcpu = r->used_sum / n;
 	res->limit_mean_mcpu = r->limit_sum / n;
 	res->slack = r->limit_sum > 0 ? 1 - r->used_sum / r->limit_sum : 0;
-	res->violations = (double)r->short_steps / n;
+	res->violations = (double)res->short_steps / n;
 	res->moves_per_day = (double)res->moves / days;
 }
 

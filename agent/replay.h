@@ -22,12 +22,14 @@ struct replay_conf {
 
 struct replay_result {
 	size_t steps, scored; /* all; with a value and past the skipped start */
+	/* NAN where no step was scored: */
 	double used_mean_mcpu, limit_mean_mcpu;
 	double slack;      /* 1 - used / limit */
 	double violations; /* share of scored steps whose use was above the limit in force */
-	size_t changes,
-		moves; /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
 	double moves_per_day;
+	size_t changes,
+		moves;      /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
+	size_t short_steps; /* scored, with more use than the limit in force */
 };
 
 /*

@@ -97,6 +97,15 @@ struct shown show_plain(const json_t *number)
 	return s;
 }
 
+struct shown show_fixed(double v, int digits, const char *unit)
+{
+	struct shown s = {NONE};
+
+	if (isfinite(v))
+		(void)snprintf(s.text, sizeof(s.text), "%.*f%s", digits, v, unit);
+	return s;
+}
+
 struct shown show_ns(uint64_t ns)
 {
 	static const struct {

@@ -19,6 +19,9 @@ struct shown show_percent(const json_t *ratio); /* "99.95%" */
 struct shown show_plain(const json_t *number);  /* four digits: "0.3", "1.25e+07" never */
 struct shown show_ns(uint64_t ns);              /* "30 s", "5 min", "7 d" */
 
+/* @v with @digits after the point, and its unit: "93.1 %"; "-" alone where it is not finite. */
+struct shown show_fixed(double v, int digits, const char *unit);
+
 /* @json's text or @otherwise; its number or NAN. */
 const char *show_text(const json_t *json, const char *otherwise);
 double show_number(const json_t *json);

@@ -17,6 +17,7 @@
 #include "agent/base/util.h"
 #include "agent/csv.h"
 #include "agent/json.h"
+#include "agent/show.h"
 
 #define DEFAULT_HORIZON 60 /* steps, but no more than a tenth of what there is */
 #define TEXT            64
@@ -124,11 +125,13 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 	printf("%zu origins, %s ahead (%zu steps), after %zu steps of training\n\n", score->origins,
 	       format_duration(horizon, sizeof(horizon), c->horizon * s->step_ns), c->horizon,
 	       c->train);
-	printf("weighted quantile loss  %.4f\n", score->wql);
-	printf("MASE                    %.3f\n", score->mase);
-	printf("coverage                80 %%: %.1f %%   90 %%: %.1f %%   95 %%: %.1f %%   98 %%: %.1f %%\n",
-	       100 * score->coverage80, 100 * score->coverage90, 100 * score->coverage95,
-	       100 * score->coverage98);
+	printf("weighted quantile loss  %s\n", show_fixed(score->wql, 4, "").text);
+	printf("MASE                    %s\n", show_fixed(score->mase, 3, "").text);
+	printf("coverage                80 %%: %s   90 %%: %s   95 %%: %s   98 %%: %s\n",
+	       show_fixed(100 * score->coverage80, 1, " %").text,
+	       show_fixed(100 * score->coverage90, 1, " %").text,
+	       show_fixed(100 * score->coverage95, 1, " %").text,
+	       show_fixed(100 * score->coverage98, 1, " %").text);
 	printf("periods (steps)         ");
 	for (size_t i = 0; i < r->n_periods; i++)
 		printf("%s%u", i > 0 ? ", " : "", r->periods[i]);

@@ -12,6 +12,7 @@
 #include "agent/cmd.h"
 #include "agent/json.h"
 #include "agent/replay.h"
+#include "agent/show.h"
 
 #define CAPACITY_MCPU (64 * MCPU) /* of the virtual host, so that a result is the same on any */
 #define MEMORY_BYTES  (64 * KIB * MIB)
@@ -143,21 +144,22 @@ static int print_json(const struct job *j, const struct replay_result *r, double
 			  json_number(r->used_mean_mcpu), "limit_mean_mcpu",
 			  json_number(r->limit_mean_mcpu), "slack", json_number(r->slack),
 			  "violations", json_number(r->violations), "violation_steps",
-			  (json_int_t)llround(r->violations * (double)r->scored), "writes",
-			  (json_int_t)r->changes, "changes_per_day", json_number(r->moves_per_day),
-			  "steps_per_s", json_number(per_s), "times_real_time", json_number(rate)));
+			  (json_int_t)r->short_steps, "writes", (json_int_t)r->changes,
+			  "changes_per_day", json_number(r->moves_per_day), "steps_per_s",
+			  json_number(per_s), "times_real_time", json_number(rate)));
 }
 
 static void print_text(const struct job *j, const struct replay_result *r)
 {
 	(void)printf("steps         %zu of %.6g s, %zu scored\n", r->steps,
 		     (double)j->used.step_ns / (double)NS_PER_S, r->scored);
-	(void)printf("used          %.0f mcpu, mean\n", r->used_mean_mcpu);
-	(void)printf("limit         %.0f mcpu, mean\n", r->limit_mean_mcpu);
-	(void)printf("slack         %.1f %%\n", r->slack * 100);
-	(void)printf("too little    %.2f %% of the steps\n", r->violations * 100);
-	(void)printf("moves         %.1f a day by more than %.0f %%\n", r->moves_per_day,
-		     REPLAY_MOVE * 100);
+	(void)printf("used          %s\n", show_fixed(r->used_mean_mcpu, 0, " mcpu, mean").text);
+	(void)printf("limit         %s\n", show_fixed(r->limit_mean_mcpu, 0, " mcpu, mean").text);
+	(void)printf("slack         %s\n", show_fixed(r->slack * 100, 1, " %").text);
+	(void)printf("too little    %s\n",
+		     show_fixed(r->violations * 100, 2, " % of the steps").text);
+	(void)printf("moves         %s by more than %.0f %%\n",
+		     show_fixed(r->moves_per_day, 1, " a day").text, REPLAY_MOVE * 100);
 }
 
 static int run(const struct cmd *cmd, struct cmd_args *args)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_csv.c - steps and times a CSV file may have, and those that no clock can count. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -67,11 +68,24 @@ static void long_steps_within_the_clock_are_taken(void **state)
 	assert_string_equal(csv_format_time(at, sizeof(at), &s, 99999), "8639913600");
 }
 
+static void negative_values_are_missing(void **state)
+{
+	_cleanup_(csv_free) struct csv_series s = {};
+	struct err e = {};
+
+	assert_int_equal(read_csv("0,1\n60,-2\n120,3\n180,\n240,5\n", 1, 0, &s, &e), 0);
+	assert_int_equal(s.n, 5);
+	assert_int_equal(s.n_negative, 1);
+	assert_int_equal(s.n_missing, 2);
+	assert_true(isnan(s.values[1]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_that_no_clock_can_count_are_refused),
 		cmocka_unit_test(long_steps_within_the_clock_are_taken),
+		cmocka_unit_test(negative_values_are_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

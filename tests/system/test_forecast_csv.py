@@ -166,6 +166,23 @@ def test_emit_spares_files(d):
           done.stderr)
 
 
+def test_nothing_to_score(d):
+    zero = ["time,v"] + ["%d,0" % i for i in range(100)]
+    files = {"missing": ["time,v"] + ["%d," % i for i in range(100)],
+             "negative": ["time,v"] + ["%d,-1" % i for i in range(100)], "zero": zero}
+    for name, rows in files.items():
+        path = write(d, "none.csv", "\n".join(rows))
+        done = forecast(path, "--train", "50s", "--horizon", "5s")
+        check("all %s reads -" % name, done.returncode == 0 and "loss  -\n" in done.stdout
+              and "nan" not in done.stdout, done.stdout + done.stderr)
+        r = json.loads(forecast(path, "--train", "50s", "--horizon", "5s", "--json").stdout)
+        check("all %s is null" % name, r["wql"] is None and
+              r["missing"] == (0 if name == "zero" else 100), str(r))
+    done = forecast(write(d, "day.csv", "\n".join(day(100))), "--train", "60s", "--horizon", "60s")
+    check("one step of training reads -", done.returncode == 0 and "nan" not in done.stdout,
+          done.stdout + done.stderr)
+
+
 def test_size(d):
     path = os.path.join(d, "big.csv")
     with open(path, "w") as f:
@@ -184,7 +201,8 @@ def main():
         print("no binary %s" % BINARY)
         return 77
     with tempfile.TemporaryDirectory() as d:
-        for test in (test_contract, test_forms, test_bad, test_emit_spares_files, test_size):
+        for test in (test_contract, test_forms, test_bad, test_emit_spares_files,
+                     test_nothing_to_score, test_size):
             test(d)
     return 1 if failed else 0
 

@@ -127,6 +127,16 @@ def test_input(d, cap):
     r = replay("--csv", write(os.path.join(d, "one.csv"), "time,cpu\n1700000000,1\n"),
                "--step", "60s", "--policy", cap, "--json")
     check("one_row", r.returncode == 0 and json.loads(r.stdout)["steps"] == 1, r.stderr)
+    for name, words in (("skipped", ["--skip", "1d"]), ("missing", [])):
+        none = trace(os.path.join(d, "none.csv"), [0.5 if words else None] * 60)
+        r = replay("--csv", none, *words, "--policy", cap, "--json")
+        s = json.loads(r.stdout or "{}")
+        check(f"all_{name}_is_no_score", s.get("scored") == 0 and s["violation_steps"] == 0 and all(
+            s[k] is None for k in ("slack", "violations", "used_mean_mcpu", "limit_mean_mcpu",
+                                   "changes_per_day")), r.stdout + r.stderr)
+        r = replay("--csv", none, *words, "--policy", cap)
+        check(f"all_{name}_reads_dash", "slack         -\n" in r.stdout and "nan" not in r.stdout,
+              r.stdout)
     text = replay("--csv", path, "--step", "60s", "--scale", "1000", "--policy", cap)
     check("text_for_people", text.returncode == 0 and "slack" in text.stdout, text.stdout)
 
