@@ -22,9 +22,9 @@ static void *fake_done_arg;
 
 static const struct plan_service fake_plan = {
 	.effective_tier = TIER_GOLD,
-	.demand_mcpu = {.mean = 800, .q = {500, 550, 650, 750, 900, 1050, 1100, 1200}},
-	.demand_bytes = {.mean = 3e8, .q = {3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8}},
-	.demand_bits_per_s = {.mean = 1e6, .q = {1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 2e6}},
+	.demand_mcpu = {.mean = 800, .q = {475, 500, 550, 650, 750, 900, 1050, 1100, 1150, 1200}},
+	.demand_bytes = {.mean = 3e8, .q = {3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8, 3e8}},
+	.demand_bits_per_s = {.mean = 1e6, .q = {1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 2e6}},
 	.planned_mcpu = 1300,
 	.slo_attained = 0.9991,
 	.burn_rate_fast = 0.9,
