@@ -130,7 +130,7 @@ static int remove_event(const struct cmd *cmd, struct cmd_args *args)
 
 	if (args->n_words != 2 || parse_u64(args->words[1], &id) < 0)
 		return cmd_usage(cmd, "remove takes the ID that 'foreshape event list' shows");
-	(void)snprintf(path, sizeof(path), "/v1/events/%llu", (unsigned long long)id);
+	(void)snprintf(path, sizeof(path), "/v1/events?id=%llu", (unsigned long long)id);
 	r = client_delete(path, &answer, &e);
 	return done(args, r, answer, &e, "event removed");
 }

@@ -212,7 +212,7 @@ def check_json(agent):
              ["forecast", "checkout/v1/orders/{id}"], ["forecast", "checkout", "--horizon", "5m"], ["doctor"],
              ["help"], ["version"], ["reload"], ["observe"], ["enforce", "--for", "30m"], ["freeze"],
              ["freeze", "--off"], ["adopt", "checkout"], ["yield", "checkout"], ["yield", "--all"],
-             ["event", "list"]]
+             ["event", "list"], ["event", "remove", "9"]]
     bad = []
     for words in calls:
         r = agent.run(*words, "--json")
@@ -237,6 +237,10 @@ def check_codes(agent):
     shutil.rmtree(gone)
     r = agent.run("enforce", "--for", "30m")
     check("a time for what lasts anyway has no end", r.returncode == 0 and "no end was set" in r.stdout, r.stdout)
+    r = agent.run("event", "remove", "9")
+    check("an event is removed", r.returncode == 0 and "event removed" in r.stdout, r.stdout + r.stderr)
+    r = agent.run("event", "remove", "8")
+    check("an unknown event is named", r.returncode == 1 and "no event 8" in r.stderr, r.stderr)
     r = agent.run("adopt", "nobody")
     check("an unknown service is named", r.returncode == 1 and "'nobody'" in r.stderr, r.stderr)
     r = subprocess.run([FORESHAPE, "help"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True)
