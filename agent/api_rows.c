@@ -286,7 +286,7 @@ static void post_event(struct agent *a, struct api_call *call, struct api_answer
 	bool found;
 	int r;
 
-	if (!take_service(a, call, true, &service, ret) || !take_text(call, "name", &name, ret) ||
+	if (!take_service(a, call, false, &service, ret) || !take_text(call, "name", &name, ret) ||
 	    !take_ns(call, "lasts_ns", AGENT_MAX_LASTS_NS, &lasts_ns, &found, ret))
 		return;
 	if (!name || !*name || !json_is_integer(starts) || lasts_ns == 0) {

@@ -197,6 +197,30 @@ static void actions_reach_the_agent(void **state)
 	}
 }
 
+/* What may be asked for all services at once goes without a name; an event may not. */
+static void an_event_without_a_service_is_refused(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *body; int status; } rows[] = {
+		{ "{\"name\":\"sale\",\"starts_real_ns\":1,\"lasts_ns\":2}", 400 },
+		{ "{\"service\":null,\"name\":\"sale\",\"starts_real_ns\":1,\"lasts_ns\":2}", 400 },
+		{ "{\"service\":7,\"name\":\"sale\",\"starts_real_ns\":1,\"lasts_ns\":2}", 400 },
+		{ "{\"service\":\"nobody\",\"name\":\"sale\",\"starts_real_ns\":1,\"lasts_ns\":2}", 404 },
+	};
+	/* clang-format on */
+
+	if (getuid() != 0)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *body = NULL;
+
+		assert_int_equal(post("/v1/events", rows[i].body, &body), rows[i].status);
+		assert_non_null(json_string_value(json_object_get(body, "error")));
+		json_decref(body);
+	}
+	assert_string_equal(fake_asked, "");
+}
+
 static void a_restore_is_answered_when_it_is_done(void **state)
 {
 	static const char request[] =
@@ -243,6 +267,7 @@ int main(void)
 						start, stop),
 		cmocka_unit_test_setup_teardown(wrong_requests_get_their_status, start, stop),
 		cmocka_unit_test_setup_teardown(actions_reach_the_agent, start, stop),
+		cmocka_unit_test_setup_teardown(an_event_without_a_service_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(a_restore_is_answered_when_it_is_done, start, stop),
 		cmocka_unit_test_setup_teardown(a_restore_may_outlive_the_server, start, stop),
 	};
