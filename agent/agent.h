@@ -87,6 +87,8 @@ void agent_view_api(struct agent *a, size_t i, size_t api, struct view_api *ret)
 bool agent_view_knob(struct agent *a, size_t i, enum knob knob, struct view_knob *ret);
 /* Totals over all services since start, by enum fsh_unseen; @unseen_listeners: SPEC 2.9. */
 void agent_view_unseen(struct agent *a, uint64_t *counts, uint64_t *unseen_listeners);
+/* The host's horizons, shortest first: their number, and *ret. */
+size_t agent_view_horizons(struct agent *a, const uint64_t **ret);
 /* Index of the service named @name, or -ENOENT. */
 int agent_find(struct agent *a, const char *name);
 struct controller *agent_controller(struct agent *a);

@@ -105,14 +105,15 @@ static void get_forecast(struct agent *a, struct api_call *call, struct api_answ
 {
 	const char *horizon = api_query(call, "horizon");
 	int i = find_service(a, call, ret), api;
-	struct policy_host host = {};
+	const uint64_t *horizons_ns;
 	uint64_t horizon_ns;
+	size_t n;
 
 	if (i < 0 || !find_api(a, call, (size_t)i, &api, ret))
 		return;
 	if (!horizon) {
-		policy_host_defaults(&host);
-		give(ret, json_forecast(a, (size_t)i, api, host.horizons_ns, host.n_horizons));
+		n = agent_view_horizons(a, &horizons_ns);
+		give(ret, json_forecast(a, (size_t)i, api, horizons_ns, n));
 		return;
 	}
 	if (parse_duration_ns(horizon, &horizon_ns) < 0 || horizon_ns == 0)

@@ -220,6 +220,12 @@ void agent_view_unseen(struct agent *a, uint64_t *counts, uint64_t *unseen_socke
 	}
 }
 
+size_t agent_view_horizons(struct agent *a, const uint64_t **ret)
+{
+	*ret = a->set->host.horizons_ns;
+	return a->set->host.n_horizons;
+}
+
 int agent_find(struct agent *a, const char *name)
 {
 	for (size_t i = 0; i < a->n_services; i++)

@@ -172,6 +172,14 @@ void agent_view_unseen(struct agent *a, uint64_t *counts, uint64_t *unseen_liste
 	*unseen_listeners = 1;
 }
 
+size_t agent_view_horizons(struct agent *a, const uint64_t **ret)
+{
+	static const uint64_t horizons_ns[] = {45 * NS_PER_S, 7200 * NS_PER_S};
+
+	*ret = horizons_ns;
+	return ARRAY_SIZE(horizons_ns);
+}
+
 int agent_find(struct agent *a, const char *name)
 {
 	for (size_t i = 0; i < MIN(fake_n_services, ARRAY_SIZE(fake_services)); i++)

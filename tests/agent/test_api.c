@@ -197,6 +197,23 @@ static void actions_reach_the_agent(void **state)
 	}
 }
 
+static void a_forecast_is_for_the_hosts_horizons(void **state)
+{
+	static const char request[] =
+		"GET /v1/forecast?service=checkout HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const json_int_t horizons_s[] = {45, 7200};
+	json_t *body = NULL, *horizons;
+
+	assert_int_equal(ask(request, &body), 200);
+	horizons = json_object_get(body, "horizons");
+	assert_int_equal(json_array_size(horizons), ARRAY_SIZE(horizons_s));
+	for (size_t i = 0; i < ARRAY_SIZE(horizons_s); i++)
+		assert_int_equal(json_integer_value(json_object_get(json_array_get(horizons, i),
+								    "horizon_ns")),
+				 horizons_s[i] * (json_int_t)NS_PER_S);
+	json_decref(body);
+}
+
 /* What may be asked for all services at once goes without a name; an event may not. */
 static void an_event_without_a_service_is_refused(void **state)
 {
@@ -267,6 +284,7 @@ int main(void)
 						start, stop),
 		cmocka_unit_test_setup_teardown(wrong_requests_get_their_status, start, stop),
 		cmocka_unit_test_setup_teardown(actions_reach_the_agent, start, stop),
+		cmocka_unit_test_setup_teardown(a_forecast_is_for_the_hosts_horizons, start, stop),
 		cmocka_unit_test_setup_teardown(an_event_without_a_service_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(a_restore_is_answered_when_it_is_done, start, stop),
 		cmocka_unit_test_setup_teardown(a_restore_may_outlive_the_server, start, stop),
