@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "agent/base/util.h"
 
@@ -32,7 +33,8 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		struct event *v = &e->list[i];
 
-		if (v->end > 0 && v->id == id && v->start < end && start < v->end) {
+		/* One just cleared goes on where it was. */
+		if (v->end != 0 && v->id == id && v->start < end && start < llabs(v->end)) {
 			v->start = start;
 			v->end = end;
 			v->multiplier = multiplier;
@@ -49,6 +51,12 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 			     .id = id,
 			     .now = known ? known->log_effect : 0};
 	return 0;
+}
+
+void events_clear(struct events *e)
+{
+	for (int i = 0; i < EVENTS_MAX; i++)
+		e->list[i].end = -llabs(e->list[i].end);
 }
 
 static bool covers(const struct event *v, int64_t step)

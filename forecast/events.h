@@ -12,7 +12,7 @@
 
 struct events {
 	struct event {
-		int64_t start, end; /* steps since the series began; end 0: free */
+		int64_t start, end; /* steps since the series began; end 0: free, < 0: cleared */
 		double multiplier;  /* NAN: learned */
 		double now, sum;    /* log of the effect: at present, and summed over the event */
 		uint32_t id, n;     /* steps measured in it */
@@ -29,6 +29,12 @@ struct events {
  * multiplier that is negative or infinite), -ENOSPC.
  */
 int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double multiplier);
+
+/*
+ * Drops all events, also running ones; learned effects stay. A running one that is added again goes
+ * on with what was measured in it so far.
+ */
+void events_clear(struct events *e);
 
 /* Whether an event covers @step. */
 bool events_running(const struct events *e, int64_t step);

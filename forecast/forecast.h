@@ -95,6 +95,8 @@ void series_skip(struct series *s, uint64_t steps);
  * NAN where its effect is to be learned from past events of the same @id. Kept until it is past.
  */
 int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, double multiplier);
+/* Drops all events, running ones too; what was learned of them stays. */
+void series_event_clear(struct series *s);
 
 /* The value @step (1..horizon) steps ahead. Finite in all cases; all zero before the first value.
  */

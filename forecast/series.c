@@ -250,6 +250,11 @@ int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, 
 	return to <= now ? 0 : events_add(&s->outer.events, id, from, to, multiplier);
 }
 
+void series_event_clear(struct series *s)
+{
+	events_clear(&s->outer.events);
+}
+
 /* Quantiles @q on the log scale as values, events by factor @multiplier, within the bounds. */
 static void finish(const struct series *s, const double *q, double multiplier, struct forecast *ret)
 {

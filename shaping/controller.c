@@ -69,6 +69,17 @@ static int add_event(struct service_state *s, const char *name, int64_t starts_r
 	return 0;
 }
 
+void service_event_clear(struct service_state *s)
+{
+	s->n_events = 0;
+	s->tell_anew = true;
+	for (size_t i = 0; i < s->policy->n_events; i++) {
+		const struct policy_event *e = &s->policy->events[i];
+
+		(void)add_event(s, e->name, e->starts_real_ns, e->lasts_ns, e->multiplier);
+	}
+}
+
 int service_new(const struct controller *c, const struct policy_service *policy,
 		struct service_state *ret)
 {
@@ -91,11 +102,7 @@ int service_new(const struct controller *c, const struct policy_service *policy,
 	/* A need that starts a lead from now is in the step after the lead's. */
 	lead = policy->forecast.lead_ns / s->cpu.step_ns[0] + 1;
 	s->lead_steps = (unsigned int)clamp_u64(lead, 1, MIN(s->cpu.horizon[0], LEAD_MAX_STEPS));
-	for (size_t i = 0; i < policy->n_events; i++) {
-		const struct policy_event *e = &policy->events[i];
-
-		(void)add_event(s, e->name, e->starts_real_ns, e->lasts_ns, e->multiplier);
-	}
+	service_event_clear(s);
 	return 0;
 }
 
@@ -191,6 +198,12 @@ int controller_event(struct controller *c, uint32_t service, const char *name,
 	if (service >= c->n || lasts_ns == 0 || (!isnan(multiplier) && !(multiplier >= 0)))
 		return -EINVAL;
 	return add_event(&c->services[service], name, starts_real_ns, lasts_ns, multiplier);
+}
+
+void controller_event_clear(struct controller *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		service_event_clear(&c->services[i]);
 }
 
 static const struct ladder *ladder_of(const struct service_state *s, int api)

@@ -129,6 +129,12 @@ void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t 
 	}
 }
 
+void ladder_event_clear(struct ladder *l)
+{
+	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++)
+		series_event_clear(l->series[i]);
+}
+
 size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps)
 {
 	size_t i = 0;

@@ -51,6 +51,9 @@ void ladder_observe(struct ladder *l, double value, uint64_t interval_ns);
 void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
 		  double multiplier);
 
+/* Drops all events on every clock; what was learned of them stays. */
+void ladder_event_clear(struct ladder *l);
+
 /* The clock that reaches @horizon_ns and the steps to it, at most its horizon. */
 size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps);
 

@@ -157,23 +157,50 @@ static void learn_tx(struct service_state *s, bool missing, uint64_t bytes, uint
 	ladder_observe(&s->tx, rate, interval_ns);
 }
 
-static void learn_events(struct service_state *s, int64_t now_real_ns)
+static void tell(struct service_state *s, const struct known_event *e, int64_t in_ns)
 {
+	if (ns_after(in_ns, e->lasts_ns) <= 0)
+		return;
+	ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
+	ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
+	for (size_t k = 0; k < s->n_slots; k++)
+		ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
+}
+
+static void clear_events(struct service_state *s)
+{
+	ladder_event_clear(&s->cpu);
+	ladder_event_clear(&s->tx);
+	for (size_t k = 0; k < s->n_slots; k++)
+		ladder_event_clear(&s->requests[k]);
+}
+
+/*
+ * Tells the series, whose next step begins at @now_real_ns, of the events they have not heard of;
+ * of all instead of any other ones where they have to hear anew.
+ */
+static void tell_events(struct service_state *s, int64_t now_real_ns)
+{
+	if (s->tell_anew)
+		clear_events(s);
 	for (size_t i = 0; i < s->n_events; i++) {
 		struct known_event *e = &s->events[i];
-		int64_t in_ns = ns_between(now_real_ns, e->starts_real_ns);
-		int64_t ends_in_ns = ns_after(in_ns, e->lasts_ns);
 
-		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns && ends_in_ns > 0;
-		if (e->told)
-			continue;
+		if (s->tell_anew || !e->told)
+			tell(s, e, ns_between(now_real_ns, e->starts_real_ns));
 		e->told = true;
-		if (ends_in_ns <= 0)
-			continue;
-		ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
-		ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
-		for (size_t k = 0; k < s->n_slots; k++)
-			ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
+	}
+	s->tell_anew = false;
+}
+
+static void find_near(struct service_state *s, int64_t now_real_ns)
+{
+	s->event_near = false;
+	for (size_t i = 0; i < s->n_events; i++) {
+		int64_t in_ns = ns_between(now_real_ns, s->events[i].starts_real_ns);
+
+		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns &&
+				 ns_after(in_ns, s->events[i].lasts_ns) > 0;
 	}
 }
 
@@ -185,7 +212,8 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	bool gone = ts->missing & MISSING_ALL;
 
 	s->stale = c->gap || ts->missing & (MISSING_CPU | MISSING_ALL);
-	s->event_near = false;
+	/* Before the step that is over: it may have been within one. */
+	tell_events(s, in->now_real_ns - (int64_t)interval_ns);
 	learn_cpu(c, s, ts, interval_ns);
 	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
 	ladder_observe(&s->memory,
@@ -199,6 +227,5 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 		learn_apis(s, ts, interval_ns);
 	if (!gone && !(ts->missing & MISSING_APIS) && !c->gap)
 		learn_cost(s, ts, interval_ns);
-	/* Last: events are told in steps from the next one. */
-	learn_events(s, in->now_real_ns);
+	find_near(s, in->now_real_ns);
 }

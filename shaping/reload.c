@@ -84,16 +84,6 @@ static void take_kept(struct service_state *to, struct service_state *from)
 		to->kept.demand = (struct demand_state){.peak_ratio = 1};
 }
 
-/* The series know these already. */
-static void take_events(struct service_state *to, const struct service_state *from)
-{
-	for (size_t i = 0; i < to->n_events; i++)
-		for (size_t k = 0; k < from->n_events; k++)
-			if (to->events[i].id == from->events[k].id &&
-			    to->events[i].starts_real_ns == from->events[k].starts_real_ns)
-				to->events[i].told = from->events[k].told;
-}
-
 void service_take(struct service_state *to, struct service_state *from)
 {
 	take_ladder(&to->cpu, &from->cpu);
@@ -101,7 +91,6 @@ void service_take(struct service_state *to, struct service_state *from)
 	take_ladder(&to->tx, &from->tx);
 	to->lead_steps = MIN(to->lead_steps, to->cpu.horizon[0]);
 	take_kept(to, from);
-	take_events(to, from);
 	if (same_apis(to, from))
 		take_all_apis(to, from);
 	else

@@ -7,7 +7,7 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(2)
+#define VERSION UINT64_C(3)
 
 struct head {
 	uint64_t magic, version, kept_size, period_ns, n_services, size, sum;
@@ -20,7 +20,7 @@ struct service_head {
 	char name[POLICY_NAME_MAX];
 	uint64_t size;           /* of all that follows for this service */
 	uint64_t n_apis, routes; /* and a hash of the routes: the same set, or APIs are left out */
-	uint64_t lead_steps, n_events;
+	uint64_t lead_steps;
 };
 
 static uint64_t fnv(uint64_t h, const void *bytes, size_t n)
@@ -46,7 +46,7 @@ static uint64_t routes_hash(const struct policy_service *p)
 static size_t service_size(const struct service_state *s)
 {
 	size_t n = sizeof(struct service_head) + sizeof(s->kept) + s->n_apis * sizeof(*s->apis) +
-		   s->n_events * sizeof(*s->events) + sizeof(uint64_t) + cost_save_size(s->cost);
+		   sizeof(uint64_t) + cost_save_size(s->cost);
 	const struct ladder *l;
 
 	for (size_t k = 0; (l = service_ladder(s, k)); k++)
@@ -81,10 +81,8 @@ static unsigned char *save_service(const struct service_state *s, unsigned char 
 	h.n_apis = s->n_apis;
 	h.routes = routes_hash(s->policy);
 	h.lead_steps = s->lead_steps;
-	h.n_events = s->n_events;
 	p = put(p, &h, sizeof(h));
 	p = put(p, &s->kept, sizeof(s->kept));
-	p = put(p, s->events, s->n_events * sizeof(*s->events));
 	for (size_t k = 0; k < 3; k++) {
 		l = service_ladder(s, k);
 		n = ladder_save_size(l);
@@ -199,36 +197,16 @@ static void load_kept(const struct service_head *h, const void *bytes, struct se
 	s->kept.demand.peak_ratio = 1;
 }
 
-/* What the series were told of they know: also events that are in no policy. */
-static void load_events(const void *bytes, size_t n, struct service_state *s)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct known_event e;
-		size_t k = 0;
-
-		memcpy(&e, (const unsigned char *)bytes + i * sizeof(e), sizeof(e));
-		while (k < s->n_events &&
-		       (s->events[k].id != e.id || s->events[k].starts_real_ns != e.starts_real_ns))
-			k++;
-		if (k == EVENTS_MAX)
-			continue;
-		s->events[k] = e;
-		s->n_events = MAX(s->n_events, k + 1);
-	}
-}
-
 static void load_service(struct reader *r, const struct service_head *h, struct service_state *s)
 {
 	const void *kept = get(r, sizeof(s->kept));
-	const void *events =
-		h->n_events > EVENTS_MAX ? NULL : get(r, h->n_events * sizeof(*s->events));
 
-	if (!kept || !events)
+	if (!kept)
 		return;
 	load_kept(h, kept, s);
 	for (size_t k = 0; k < 3; k++)
 		load_ladder(r, service_ladder(s, k));
-	load_events(events, h->n_events, s);
+	s->tell_anew = true; /* the series still know those of the time they were saved */
 	if (h->n_apis == s->n_apis && h->routes == routes_hash(s->policy))
 		load_apis(r, s);
 }

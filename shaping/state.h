@@ -93,6 +93,7 @@ struct service_state {
 	struct service_kept kept;
 	struct known_event events[EVENTS_MAX];
 	size_t n_events;
+	bool tell_anew; /* the series may know others: at the next tick they learn of these alone */
 	unsigned int lead_steps;
 
 	/* Of this tick alone. */
@@ -146,6 +147,8 @@ static inline bool is_short(const struct service_state *s)
 int service_new(const struct controller *c, const struct policy_service *policy,
 		struct service_state *ret);
 void service_free(struct service_state *s);
+/* Leaves it the events of its policy alone; the series hear of it with the next tick. */
+void service_event_clear(struct service_state *s);
 
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);

@@ -122,7 +122,9 @@ struct controller;
  */
 int controller_new(const struct policy_set *set, const struct host_facts *facts, uint64_t period_ns,
 		   struct controller **ret);
-/* A reload: a controller for @set that takes over the series and costs of services of equal name.
+/*
+ * A reload: a controller for @set that takes over the series and costs of services of equal name.
+ * Events are those of @set: the others have to be added again.
  */
 int controller_reload(struct controller *old, const struct policy_set *set,
 		      const struct host_facts *facts, struct controller **ret);
@@ -145,6 +147,8 @@ void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t
 /* A known event for @service (index), times on the real clock; multiplier NAN: learn it. */
 int controller_event(struct controller *c, uint32_t service, const char *name,
 		     int64_t starts_real_ns, uint64_t lasts_ns, double multiplier);
+/* Drops what controller_event added; the policies' own events and learned effects stay. */
+void controller_event_clear(struct controller *c);
 
 /*
  * Period searches of all series, as series_job in forecast.h. NULL: none due. A job may be given
@@ -176,7 +180,10 @@ bool controller_slo(const struct controller *c, uint32_t service, int api, struc
 /* What the plan of @service aims to use of what it reserves, learned; 0..1. */
 double controller_utilisation(const struct controller *c, uint32_t service);
 
-/* State to bytes and back, by service name, for restarts. Load ignores what no longer fits. */
+/*
+ * State to bytes and back, by service name, for restarts. Load ignores what no longer fits. Events
+ * are not kept: they come from the policies and from controller_event.
+ */
 size_t controller_save_size(const struct controller *c);
 size_t controller_save(const struct controller *c, void *buf, size_t size);
 int controller_load(struct controller *c, const void *buf, size_t size);

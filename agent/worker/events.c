@@ -81,7 +81,9 @@ int agent_event_remove(struct agent *a, int64_t id, struct err *e)
 		store_known_event_remove(a->store, id);
 		memmove(&a->events[i], &a->events[i + 1],
 			(--a->n_events - i) * sizeof(a->events[0]));
-		return agent_reload(a, e); /* a controller cannot unlearn one: make it anew */
+		controller_event_clear(a->controller);
+		events_apply(a);
+		return 0;
 	}
 	return err_say(e, -ENOENT, "no event %lld; 'foreshape event list' shows them",
 		       (long long)id);

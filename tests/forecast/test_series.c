@@ -189,6 +189,29 @@ static void effect_of_an_event_is_learned_from_the_last_one(void **state)
 	series_free(s);
 }
 
+static void a_cleared_event_is_gone_and_its_effect_stays(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 8;
+
+	(void)state;
+	for (int t = 0; t < 300; t++) {
+		if (t == 195)
+			assert_int_equal(series_event(s, 9, 5, 30, NAN), 0);
+		input_feed(s, (t >= 200 && t < 230 ? 400 : 100) * (1 + 0.02 * input_normal(&seed)));
+	}
+	assert_int_equal(series_event(s, 9, 10, 20, NAN), 0);
+	assert_int_equal(series_event(s, 1, 10, 20, 3), 0);
+	series_event_clear(s);
+	series_predict(s, 15, &f);
+	assert_true(f.q[Q50] < 120);
+	assert_int_equal(series_event(s, 9, 10, 20, NAN), 0);
+	series_predict(s, 15, &f);
+	assert_true(f.q[Q50] > 300 && f.q[Q50] < 500);
+	series_free(s);
+}
+
 static void kept_state_goes_on_bit_for_bit(void **state)
 {
 	uint64_t seed = 9;
@@ -277,6 +300,7 @@ int main(void)
 		cmocka_unit_test(gap_of_weeks_keeps_the_season),
 		cmocka_unit_test(stated_event_multiplies_its_steps_alone),
 		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
+		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
 		cmocka_unit_test(late_job_gives_the_same_periods),
 		cmocka_unit_test(conf_out_of_range_is_refused),

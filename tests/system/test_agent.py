@@ -104,6 +104,23 @@ def enforce_limits_and_says_why():
     check("history has the write", mine and mine[-1]["errno"] in (0, None), str(rows)[:300])
 
 
+def a_removed_event_leaves_the_forecast():
+    def ahead():
+        """The median of batch's CPU in half a minute, in mcpu."""
+        points = (w.json("forecast", "batch", "--horizon", "30s") or {}).get("points")
+        return points[-1]["q"]["0.50"] if points else 0
+    usual = wait_for(ahead, 10)
+    starts = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 15))
+    event = w.json("event", "add", "batch", "sale", "--starts", starts, "--lasts", "1h",
+                   "--multiplier", "3")
+    check("an event is in the forecast", usual and wait_for(lambda: ahead() > 2 * usual, 5),
+          f"{usual} {ahead()}")
+    r = w.cli("event", "remove", str((event or {}).get("id")))
+    check("an event is removed", r.returncode == 0 and "sale" not in w.cli("event", "list").stdout,
+          r.stderr)
+    check("and leaves the forecast", wait_for(lambda: ahead() < 1.5 * usual, 5), f"{usual} {ahead()}")
+
+
 def restore_gives_back():
     path, free = knob_file("batch")
     r = w.cli("restore")
@@ -158,6 +175,7 @@ counts_equal_the_log()
 status_says_what_is()
 observe_writes_nothing()
 enforce_limits_and_says_why()
+a_removed_event_leaves_the_forecast()
 restore_gives_back()
 a_broken_policy_keeps_the_last_good()
 an_old_listener_is_named()

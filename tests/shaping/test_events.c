@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_events.c - an event that was removed or edited is gone from the forecasts, over reloads and
+ * restarts too. */
+#include "tests/check.h"
+#include "tests/shaping/world.h"
+
+#define REAL_NS UINT64_C(1700000000000000000) /* of the world's clock at 0 */
+#define USE     300.0
+
+static struct world w;
+static struct policy_event sale;
+
+static void run(double mcpu, int ticks)
+{
+	for (int t = 0; t < ticks; t++) {
+		w.wants_mcpu[0] = mcpu;
+		world_step(&w);
+	}
+}
+
+static int64_t in_s(uint64_t s)
+{
+	return (int64_t)(REAL_NS + w.now_ns + s * NS_PER_S);
+}
+
+static void start(void)
+{
+	world_init(&w, 4000);
+	world_add(&w, "shop", TIER_GOLD);
+	run(USE, 60);
+}
+
+/* Makes the policy name an event that begins in @s seconds; 0: none. */
+static void set_policy(uint64_t s, double multiplier)
+{
+	sale = (struct policy_event){
+		.name = "sale", .starts_real_ns = in_s(s), .lasts_ns = 20 * NS_PER_S};
+	sale.multiplier = multiplier;
+	w.services[0].events = &sale;
+	w.services[0].n_events = s > 0;
+}
+
+static void reload(void)
+{
+	struct controller *c = NULL;
+
+	assert_int_equal(controller_reload(w.controller, &w.set, &w.facts, &c), 0);
+	controller_free(w.controller);
+	w.controller = c;
+}
+
+static void restart(void)
+{
+	size_t size = controller_save_size(w.controller);
+	void *bytes = malloc(size);
+
+	assert_int_equal(controller_save(w.controller, bytes, size), size);
+	controller_free(w.controller);
+	w.controller = world_controller(&w);
+	assert_int_equal(controller_load(w.controller, bytes, size), 0);
+	free(bytes);
+}
+
+/* The median @s seconds ahead. */
+static double ahead(unsigned int s)
+{
+	struct forecast_point points[30];
+	struct series_report report;
+
+	assert_int_equal(
+		controller_forecast(w.controller, 0, -1, 30 * NS_PER_S, points, 30, &report), 30);
+	return points[s - 1].f.q[Q50];
+}
+
+static void add(void)
+{
+	assert_int_equal(controller_event(w.controller, 0, "sale", in_s(10), 20 * NS_PER_S, 3), 0);
+	run(USE, 1);
+	assert_true(ahead(15) > 2.5 * USE);
+}
+
+static void a_removed_event_leaves_the_forecast(void **state)
+{
+	start();
+	add();
+	controller_event_clear(w.controller);
+	run(USE, 1);
+	assert_true(ahead(15) < 1.2 * USE);
+	world_free(&w);
+}
+
+static void an_event_of_nobody_does_not_outlive_a_reload(void **state)
+{
+	start();
+	add();
+	reload();
+	run(USE, 1);
+	assert_true(ahead(15) < 1.2 * USE);
+	add();
+	restart();
+	run(USE, 1);
+	assert_true(ahead(15) < 1.2 * USE);
+	world_free(&w);
+}
+
+static void an_edited_event_is_taken(void **state)
+{
+	start();
+	set_policy(10, 3);
+	reload();
+	run(USE, 1);
+	assert_true(ahead(15) > 2.5 * USE);
+	sale.multiplier = 2;
+	reload();
+	run(USE, 1);
+	assert_in_range(ahead(15), 1.6 * USE, 2.4 * USE);
+	set_policy(20, 3);
+	restart();
+	run(USE, 1);
+	assert_true(ahead(12) < 1.2 * USE);
+	assert_true(ahead(25) > 2.5 * USE);
+	set_policy(0, NAN);
+	reload();
+	run(USE, 1);
+	assert_true(ahead(25) < 1.2 * USE);
+	world_free(&w);
+}
+
+/* What happens in it is no news for normal times, and its effect is measured on. */
+static void a_running_event_survives_reloads(void **state)
+{
+	start();
+	set_policy(1, NAN);
+	reload();
+	run(USE, 1);
+	run(3 * USE, 8);
+	assert_true(ahead(1) > 2 * USE);
+	for (int i = 0; i < 5; i++) {
+		reload();
+		run(3 * USE, 1);
+		assert_true(ahead(1) > 2.5 * USE);
+		assert_true(ahead(20) < 1.2 * USE);
+	}
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_removed_event_leaves_the_forecast),
+		cmocka_unit_test(an_event_of_nobody_does_not_outlive_a_reload),
+		cmocka_unit_test(an_edited_event_is_taken),
+		cmocka_unit_test(a_running_event_survives_reloads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
