@@ -86,6 +86,19 @@ double events_multiplier(const struct events *e, int64_t step)
 	return product;
 }
 
+double events_stated(const struct events *e, int64_t step)
+{
+	double product = 1;
+
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		const struct event *v = &e->list[i];
+
+		if (covers(v, step) && v->multiplier > 1)
+			product *= v->multiplier;
+	}
+	return product;
+}
+
 /* Remembers what event @v did, in the place of its id, a free one, or the least recent one. */
 static void remember(struct events *e, const struct event *v)
 {

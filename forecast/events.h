@@ -42,6 +42,9 @@ bool events_running(const struct events *e, int64_t step);
 /* What the events make of a value at @step: 1 where there is none. */
 double events_multiplier(const struct events *e, int64_t step);
 
+/* Of that the part people stated, where it is more than 1. */
+double events_stated(const struct events *e, int64_t step);
+
 /*
  * Takes @value, measured at @step where @normal was to be expected without events (@offset:
  * of the log scale). Returns the value without the events' effect, or NAN where it

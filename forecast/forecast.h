@@ -14,7 +14,9 @@
 enum { Q025, Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q975, Q99, FORECAST_LEVELS };
 extern const double forecast_level[FORECAST_LEVELS];
 
-/* A forecast of one value: never negative, never above 4 x the largest value seen, never crossing.
+/*
+ * A forecast of one value: never negative, never above 4 x the largest value seen (in an event: and
+ * x its stated multiplier), never crossing.
  */
 struct forecast {
 	double mean;

@@ -16,7 +16,7 @@
 #define KIND         UINT64_C(0x33737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
-#define BOUND        4.0 /* times the largest value seen: no forecast is above */
+#define BOUND        4.0 /* times the largest value seen: no forecast is above, stated events apart */
 #define FIRST_SEARCH 24
 #define MIN_SCORED   20 /* forecasts of a horizon that came true or not, before it is reported */
 
@@ -255,10 +255,12 @@ void series_event_clear(struct series *s)
 	events_clear(&s->outer.events);
 }
 
-/* Quantiles @q on the log scale as values, events by factor @multiplier, within the bounds. */
-static void finish(const struct series *s, const double *q, double multiplier, struct forecast *ret)
+/* Quantiles @q on the log scale as values, events by factor @multiplier, within the bounds, which
+ * are @stated times as wide. */
+static void finish(const struct series *s, const double *q, double multiplier, double stated,
+		   struct forecast *ret)
 {
-	double most = BOUND * s->outer.max;
+	double most = BOUND * s->outer.max * stated;
 
 	for (int i = 0; i < FORECAST_LEVELS; i++)
 		ret->q[i] = fmin(multiplier * past_from_log(series_past(s), q[i]), most);
@@ -283,20 +285,24 @@ static unsigned int within_horizon(const struct series *s, unsigned int step)
 void series_predict(const struct series *s, unsigned int step, struct forecast *ret)
 {
 	const struct past *past = series_past(s);
+	const struct events *e = &s->outer.events;
 	double q[FORECAST_LEVELS];
+	int64_t at;
 
 	*ret = (struct forecast){};
 	if (past->count == 0)
 		return;
 	step = within_horizon(s, step);
+	at = (int64_t)(past->steps - 1 + step);
 	combine_predict(s, step, q);
-	finish(s, q, events_multiplier(&s->outer.events, (int64_t)(past->steps - 1 + step)), ret);
+	finish(s, q, events_multiplier(e, at), events_stated(e, at), ret);
 }
 
 void series_predict_peak(const struct series *s, unsigned int steps, struct forecast *ret)
 {
 	const struct past *past = series_past(s);
-	int64_t now = (int64_t)past->steps, at;
+	const struct events *e = &s->outer.events;
+	int64_t now = (int64_t)past->steps, at, last;
 	double q[FORECAST_LEVELS];
 
 	*ret = (struct forecast){};
@@ -304,14 +310,13 @@ void series_predict_peak(const struct series *s, unsigned int steps, struct fore
 		return;
 	steps = within_horizon(s, steps);
 	peak_predict(s, steps, q);
-	at = events_next(&s->outer.events, now, now + steps);
-	finish(s, q, 1, ret);
-	if (at >= 0) {
-		double most = fmax(events_multiplier(&s->outer.events, at),
-				   events_multiplier(&s->outer.events, now + steps - 1));
-
-		finish(s, q, most, ret);
-	}
+	at = events_next(e, now, now + steps);
+	last = now + steps - 1;
+	if (at < 0)
+		finish(s, q, 1, 1, ret);
+	else
+		finish(s, q, fmax(events_multiplier(e, at), events_multiplier(e, last)),
+		       fmax(events_stated(e, at), events_stated(e, last)), ret);
 }
 
 uint64_t series_count(const struct series *s)

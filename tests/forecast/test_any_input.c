@@ -5,6 +5,7 @@
 #include "tests/check.h"
 #include "tests/forecast/inputs.h"
 
+#define IDS   3 /* of events */
 #define STEPS 700
 
 typedef double input_fn(int t, uint64_t *seed);
@@ -96,7 +97,9 @@ static void check(const struct forecast *f, double most)
 	}
 }
 
-static void run(input_fn *input, uint64_t seed, unsigned int horizon, unsigned int max_period)
+/* @stated: of events; up to as many as there are ids run at once. */
+static void run(input_fn *input, uint64_t seed, unsigned int horizon, unsigned int max_period,
+		double stated)
 {
 	static const unsigned int steps[] = {1, 2, 3, 7, 20, 59, 200, 1000000};
 	struct series *s = input_series(horizon, max_period);
@@ -111,18 +114,18 @@ static void run(input_fn *input, uint64_t seed, unsigned int horizon, unsigned i
 		if (input_random(&seed) < 0.003)
 			series_skip(s, (uint64_t)pow(10, 7 * input_random(&seed)));
 		if (input_random(&seed) < 0.01)
-			(void)series_event(s, (uint32_t)(3 * input_random(&seed)),
-					   (int64_t)(40 * input_random(&seed)) - 10,
-					   (uint64_t)(30 * input_random(&seed)),
-					   input_random(&seed) < 0.5 ? NAN
-								     : 1000 * input_random(&seed));
+			(void)series_event(
+				s, (uint32_t)(IDS * input_random(&seed)),
+				(int64_t)(40 * input_random(&seed)) - 10,
+				(uint64_t)(30 * input_random(&seed)),
+				input_random(&seed) < 0.5 ? NAN : stated * input_random(&seed));
 		input_feed(s, v);
 		for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 			series_predict(s, steps[i], &f);
-			check(&f, most);
+			check(&f, most * pow(stated, IDS));
 		}
 		series_predict_peak(s, steps[t % 8], &f);
-		check(&f, most);
+		check(&f, most * pow(stated, IDS));
 	}
 	series_free(s);
 }
@@ -136,11 +139,13 @@ static void forecasts_of_any_input_are_finite_and_ordered(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(*inputs); i++) {
-		run(inputs[i], i, 60, 100);
-		run(inputs[i], i + 100, 1, 1);
+		run(inputs[i], i, 60, 100, 1);
+		run(inputs[i], i, 60, 100, 1000);
+		run(inputs[i], i + 100, 1, 1, 1000);
 	}
 	for (uint64_t seed = 0; seed < 12; seed++)
-		run(anything, seed, 1 + (unsigned int)seed * 7, 1 + (unsigned int)seed * 13);
+		run(anything, seed, 1 + (unsigned int)seed * 7, 1 + (unsigned int)seed * 13,
+		    seed % 2 ? 1 : 1000);
 }
 
 int main(void)

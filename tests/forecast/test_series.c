@@ -163,6 +163,27 @@ static void stated_event_multiplies_its_steps_alone(void **state)
 	series_free(s);
 }
 
+/* Far beyond anything seen, since that is what was asked for; the steps around it are not. */
+static void a_large_stated_multiplier_is_not_cut(void **state)
+{
+	struct series *s = input_series(30, 300);
+	struct forecast f;
+	uint64_t seed = 7;
+
+	(void)state;
+	for (int t = 0; t < 200; t++)
+		input_feed(s, 100 * (1 + 0.02 * input_normal(&seed)));
+	assert_int_equal(series_event(s, 1, 5, 10, 50), 0);
+	series_predict(s, 6, &f);
+	assert_true(f.q[Q50] > 4500 && f.q[Q50] < 5500);
+	assert_true(f.mean > 4500 && f.mean < 5500);
+	series_predict_peak(s, 8, &f);
+	assert_true(f.q[Q50] > 4500 && f.q[Q99] < 20000);
+	series_predict(s, 5, &f);
+	assert_true(f.q[Q99] < 450);
+	series_free(s);
+}
+
 static void effect_of_an_event_is_learned_from_the_last_one(void **state)
 {
 	struct series *s = input_series(30, 300);
@@ -299,6 +320,7 @@ int main(void)
 		cmocka_unit_test(intervals_cover_what_they_say),
 		cmocka_unit_test(gap_of_weeks_keeps_the_season),
 		cmocka_unit_test(stated_event_multiplies_its_steps_alone),
+		cmocka_unit_test(a_large_stated_multiplier_is_not_cut),
 		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
 		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
