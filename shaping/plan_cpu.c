@@ -46,6 +46,9 @@ static enum reason plan_reason(const struct controller *c, const struct service_
 {
 	if (is_short(s))
 		return REASON_CAPACITY_SHARE;
+	/* The plan was cut there already. */
+	if (value + 0.5 >= (double)s->policy->cpu.ceiling_mcpu)
+		return REASON_POLICY_CEILING;
 	if (value < (double)before)
 		return REASON_FORECAST_LOWER;
 	if (s->event_near)
@@ -150,6 +153,8 @@ static void want_max(const struct controller *c, const struct service_state *s,
 	w->ceiling = p->ceiling_mcpu < c->facts.capacity_mcpu ? p->ceiling_mcpu : UNLIMITED;
 	w->highest = MAX(c->facts.capacity_mcpu, p->floor_mcpu);
 	w->at = p->at;
+	if (w->ceiling != UNLIMITED)
+		want_input(w, "ceiling_mcpu", (double)w->ceiling);
 	if (s->kept.tier == TIER_GOLD && p->mode == CPU_RESERVE)
 		gold_max(c, s, ts, w);
 	else if (p->mode == CPU_RESERVE && s->kept.tier == TIER_BRONZE)

@@ -79,21 +79,28 @@ static enum reason clamp_reason(unsigned int by, enum reason reason)
 	return by & CLAMP_FLOOR ? REASON_POLICY_FLOOR : reason;
 }
 
-/* Computes what @w comes to within all bounds. Returns false where it is no number. */
-static bool bounded(const struct controller *c, enum knob knob, const struct want *w,
-		    struct plan_entry *e, uint64_t *value, enum reason *reason)
+static struct clamp_bounds bounds_of(const struct controller *c, const struct want *w,
+				     uint64_t before)
 {
 	bool step = !w->must && !w->tighten;
-	struct clamp_bounds b = {
+
+	return (struct clamp_bounds){
 		.floor = w->floor,
 		.ceiling = MAX(w->ceiling, w->floor),
 		.highest = w->highest,
-		.now = e->before,
+		.now = before,
 		.max_lower_ppm = step ? (uint32_t)(c->set->host.max_step * (double)PPM) : 0,
 	};
+}
+
+/* Computes what @w comes to within @b. Returns false where it is no number. */
+static bool bounded(const struct want *w, const struct clamp_bounds *b, struct plan_entry *e,
+		    uint64_t *value, enum reason *reason)
+{
+	enum knob knob = (enum knob)e->knob;
 	unsigned int by = 0;
-	int r = w->unlimited ? clamp_value(knob, UNLIMITED, &b, value, &by)
-			     : clamp_double(knob, w->value, &b, value, &by);
+	int r = w->unlimited ? clamp_value(knob, UNLIMITED, b, value, &by)
+			     : clamp_double(knob, w->value, b, value, &by);
 
 	if (r < 0)
 		return false;
@@ -102,9 +109,12 @@ static bool bounded(const struct controller *c, enum knob knob, const struct wan
 	return true;
 }
 
-/* Lowerings below what the guard raised to, or to what went wrong before, end above it. */
+/*
+ * Lowerings below what the guard raised to, or to what went wrong before, end above it, but within
+ * @b as well.
+ */
 static uint64_t remembered(const struct controller *c, const struct knob_state *ks, double band,
-			   struct plan_entry *e, uint64_t v)
+			   const struct clamp_bounds *b, struct plan_entry *e, uint64_t v)
 {
 	uint64_t least = 0;
 
@@ -112,10 +122,12 @@ static uint64_t remembered(const struct controller *c, const struct knob_state *
 		least = ks->hold;
 	if (ks->avoid_until_ns > c->now_ns && v <= ks->avoid)
 		least = MAX(least, ks->avoid + (uint64_t)(band * (double)ks->avoid) + 1);
-	if (v >= e->before || v >= least)
+	if (v >= e->before || v >= least ||
+	    clamp_value((enum knob)e->knob, MIN(e->before, least), b, &least, NULL) < 0 ||
+	    v >= least)
 		return v;
 	refuse(e, REFUSAL_REMEMBERED);
-	return MIN(e->before, least);
+	return least;
 }
 
 static bool within_band(uint64_t a, uint64_t b, double band)
@@ -166,15 +178,25 @@ static bool settled_already(const struct controller *c, const struct service_sta
 	return true;
 }
 
-static void undo(const struct controller *c, struct knob_state *ks, uint64_t wanted,
-		 struct plan_entry *e)
+/* Back to what was before the last lowering. Returns false where @b forbids to go up at all. */
+static bool undo(const struct controller *c, struct knob_state *ks, const struct clamp_bounds *b,
+		 uint64_t wanted, struct plan_entry *e)
 {
+	unsigned int by = 0;
+	uint64_t v;
+
+	if (ks->previous <= e->before ||
+	    clamp_value((enum knob)e->knob, MAX(ks->previous, wanted), b, &v, &by) < 0 ||
+	    v <= e->before)
+		return false;
+	tell_clamp(by, e);
 	ks->avoid = e->before;
 	ks->avoid_until_ns = c->now_ns + remember_ns(c);
 	ks->lowered_ns = 0;
-	e->value = MAX(ks->previous, wanted);
-	e->reason = REASON_UNDO_LOWERING;
+	e->value = v;
+	e->reason = (uint16_t)clamp_reason(by, REASON_UNDO_LOWERING);
 	e->change = true;
+	return true;
 }
 
 /* In force, but against the policy by more than rounding. */
@@ -200,18 +222,17 @@ void settle(struct controller *c, size_t i, enum knob knob, const struct tick_se
 	struct service_state *s = &c->services[i];
 	struct knob_state *ks = &s->kept.knobs[knob];
 	double band = fmax(w->deadband, c->set->host.deadband);
+	struct clamp_bounds b = bounds_of(c, w, ts->knob[knob]);
 	uint64_t v = 0;
 	uint32_t why;
 	enum reason reason;
 
 	fill_entry(i, knob, ts->knob[knob], ks, w, e);
-	if (settled_already(c, s, ks, w, e, ts) || !bounded(c, knob, w, e, &v, &reason))
+	if (settled_already(c, s, ks, w, e, ts) || !bounded(w, &b, e, &v, &reason))
 		return;
-	if (!w->must && went_wrong(c, s, knob) && ks->previous > e->before) {
-		undo(c, ks, v, e);
+	if (!w->must && went_wrong(c, s, knob) && undo(c, ks, &b, v, e))
 		return;
-	}
-	v = w->must ? v : remembered(c, ks, band, e, v);
+	v = w->must ? v : remembered(c, ks, band, &b, e, v);
 	if (v == e->before || on_its_way(c, ks, e->before, v))
 		return;
 	why = w->must || outside(w, e->before) ? 0 : too_early(c, s, ks, w, e->before, v, band);

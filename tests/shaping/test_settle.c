@@ -33,29 +33,105 @@ static const struct plan_entry *entry(void)
 	return world_entry(&w, 0, KNOB_CPU_MAX);
 }
 
-/* Lets it be lowered, then wants what was there before: undone at once and not tried again soon. */
-static void a_lowering_that_throttles_is_undone_and_remembered(void **state)
+/* Lowers the limit of a service used to 900 mcpu once, and returns what it was. */
+static uint64_t lower_once(void)
 {
-	uint64_t before, lowered;
+	uint64_t before;
 	int t = 0;
 
-	(void)state;
-	start();
 	do {
 		before = limit();
 		run_at(300, 1);
 	} while (limit() == before && t++ < 60);
+	assert_true(limit() < before);
+	return before;
+}
+
+/* Lets it be lowered, then wants what was there before: undone at once and not tried again soon. */
+static void a_lowering_that_throttles_is_undone_and_remembered(void **state)
+{
+	uint64_t before, lowered;
+
+	(void)state;
+	start();
+	before = lower_once();
 	lowered = limit();
-	assert_true(lowered < before);
 	assert_int_equal(entry()->reason, REASON_FORECAST_LOWER);
 	run_at((double)lowered * 1.1, 1);
 	assert_true(limit() >= before);
 	assert_int_equal(entry()->reason, REASON_UNDO_LOWERING);
-	for (t = 0; t < 120; t++) {
+	for (int t = 0; t < 120; t++) {
 		run_at(300, 1);
 		assert_true(limit() > lowered);
 	}
 	assert_true(entry()->refused & 1u << REFUSAL_REMEMBERED);
+	world_free(&w);
+}
+
+static bool names_its_ceiling(double ceiling_mcpu)
+{
+	for (size_t i = 0; i < entry()->n_inputs; i++)
+		if (streq(entry()->inputs[i].name, "ceiling_mcpu"))
+			return entry()->inputs[i].value == ceiling_mcpu;
+	return false;
+}
+
+/* Throttled for good, since it wants three times what the policy allows: that is no mistake. */
+static void a_lowering_to_the_ceiling_is_not_undone(void **state)
+{
+	(void)state;
+	for (int observe = 0; observe < 2; observe++) {
+		world_init(&w, 4000);
+		w.observe = observe;
+		world_add(&w, "shop", TIER_GOLD)->cpu.mode = CPU_CAP;
+		w.services[0].cpu.ceiling_mcpu = 1000;
+		run_at(3000, 9);
+		assert_int_equal(limit(), UNLIMITED);
+		run_at(3000, 1);
+		assert_true(entry()->change);
+		for (int t = 0; t < 120; t++) {
+			assert_int_equal(entry()->value, 1000);
+			assert_int_equal(entry()->reason, REASON_POLICY_CEILING);
+			assert_true(names_its_ceiling(1000));
+			run_at(3000, 1);
+			assert_false(entry()->change);
+		}
+		world_free(&w);
+	}
+}
+
+static void an_undo_ends_at_the_ceiling(void **state)
+{
+	uint64_t before, lowered, ceiling;
+
+	(void)state;
+	start();
+	before = lower_once();
+	lowered = limit();
+	ceiling = (before + lowered) / 2;
+	w.services[0].cpu.ceiling_mcpu = ceiling;
+	run_at(3000, 1);
+	assert_true(entry()->change);
+	assert_int_equal(limit(), ceiling);
+	assert_int_equal(entry()->reason, REASON_POLICY_CEILING);
+	world_free(&w);
+}
+
+static void what_is_remembered_ends_at_the_ceiling(void **state)
+{
+	uint64_t lowered;
+
+	(void)state;
+	start();
+	(void)lower_once();
+	lowered = limit();
+	run_at((double)lowered * 1.1, 1);
+	assert_int_equal(entry()->reason, REASON_UNDO_LOWERING);
+	w.services[0].cpu.ceiling_mcpu = lowered - 50;
+	for (int t = 0; t < 60; t++) {
+		run_at(3000, 1);
+		assert_int_equal(limit(), lowered - 50);
+	}
 	world_free(&w);
 }
 
@@ -185,6 +261,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lowering_that_throttles_is_undone_and_remembered),
+		cmocka_unit_test(a_lowering_to_the_ceiling_is_not_undone),
+		cmocka_unit_test(an_undo_ends_at_the_ceiling),
+		cmocka_unit_test(what_is_remembered_ends_at_the_ceiling),
 		cmocka_unit_test(missing_input_holds_the_limit),
 		cmocka_unit_test(frozen_and_foreign_knobs_are_left_alone),
 		cmocka_unit_test(a_refused_write_is_tried_again_later),

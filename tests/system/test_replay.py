@@ -112,6 +112,19 @@ def test_output(d, cap, reserve):
           and 0 < s["slack"] < 0.9, s)
 
 
+def test_ceiling(d):
+    """Use far above the ceiling: the limit goes there once and stays, and says why."""
+    policy = write(os.path.join(d, "ceiling.yaml"), CAP.replace("floor: 100m", "ceiling: 4"))
+    rng, out = random.Random(4), os.path.join(d, "ceiling.out.csv")
+    path = trace(os.path.join(d, "ceiling.csv"), [100 + i % 60 + rng.uniform(0, 5) for i in range(600)])
+    for scale in ("100", "1e9"):
+        r = replay("--csv", path, "--scale", scale, "--policy", policy, "--json", "--emit", out)
+        steps = rows(out)[20:]
+        check(f"held_at_the_ceiling_at_{scale}", json.loads(r.stdout)["writes"] == 1 and all(
+            s["limit_mcpu"] == "4000.000" and s["reason"] == "policy_ceiling" for s in steps),
+            r.stdout + str(steps[:3]))
+
+
 def test_input(d, cap):
     rng = random.Random(2)
     values = square(6, rng)
@@ -168,6 +181,7 @@ def main():
         cap = write(os.path.join(d, "cap.yaml"), CAP)
         reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
         test_output(d, cap, reserve)
+        test_ceiling(d)
         test_input(d, cap)
         test_errors(d, cap)
     return 1 if failed else 0
