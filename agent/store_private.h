@@ -32,7 +32,8 @@ struct store {
 	pthread_t thread; /* touched by the writing thread alone: */
 	struct store_db *db;
 	struct records out[LANES];
-	bool was_set_aside, down;
+	bool was_set_aside; /* and nothing was written since */
+	bool down;
 	uint64_t down_mono_ns; /* of the last failure */
 };
 

@@ -72,7 +72,8 @@ static void find_set_aside(struct store *s)
 	globfree(&found);
 }
 
-/* The file is not there as it should be: opens it, and sets it aside once where it is damaged. */
+/* The file is not there as it should be: opens it, and sets it aside where it is damaged; no new
+ * one before something was written. */
 static int come_up(struct store *s, struct err *e)
 {
 	int r;
@@ -156,6 +157,7 @@ static void done(struct store *s, uint64_t refused, uint64_t flush)
 {
 	bool gap;
 
+	s->was_set_aside = false;
 	pthread_mutex_lock(&s->lock);
 	store_count_lost(s, refused);
 	gap = s->gap_from_real_ns != 0;

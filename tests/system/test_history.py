@@ -195,19 +195,27 @@ def flips(top):
 
 
 def damaged_while_running(top):
-    """Damage under a running agent: a new file, once."""
+    """Damage under a running agent: a new file, each time."""
     db = top + "/live/history.db"
     os.mkdir(top + "/live")
     run(DRIVER, db, "load", 3600, 20)
-    p = start(DRIVER, db, "hold", 7)
+    p = start(DRIVER, db, "hold", 15)
     time.sleep(1)
     with open(db, "r+b") as f:
         for at in range(0, os.path.getsize(db), 4096):
             f.seek(at)
             f.write(b"\xa5" * 200)
+    time.sleep(6.5)
+    first = len(glob.glob(db + ".corrupt-*Z"))
+    with open(db + ".other", "wb") as f:
+        f.write(b"\xa5" * 20000)
+    os.unlink(db + "-wal")  # it has all that is new, and would mend the file
+    os.unlink(db + "-shm")
+    os.rename(db + ".other", db)
     out = p.communicate(timeout=30)[0]
     check("live_damage_survived", p.returncode == 0 and "was damaged" in out.split("\n")[-2], out[-200:])
-    check("live_damage_set_aside", len(glob.glob(db + ".corrupt-*")) >= 1, str(os.listdir(top + "/live")))
+    check("live_damage_set_aside", first == 1, str(os.listdir(top + "/live")))
+    check("later_damage_set_aside", len(glob.glob(db + ".corrupt-*Z")) == 2, str(os.listdir(top + "/live")))
     check("live_damage_gap", ask(db, "SELECT count(*) FROM event WHERE kind = 'gap'")[0][0] >= 1, "no gap event")
 
 
