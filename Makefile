@@ -140,6 +140,7 @@ install: all
 	install -D -m 0644 agent/foreshape.sysusers $(SYSUSERS)
 ifndef DESTDIR
 	-systemd-sysusers $(SYSUSERS)
+	-! getent passwd foreshape > /dev/null || chown foreshape: /var/lib/foreshape
 	-test ! -d /run/systemd/system || systemctl daemon-reload
 endif
 

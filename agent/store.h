@@ -26,7 +26,9 @@ struct store_conf {
 /*
  * Makes FILE, FILE-wal and FILE-shm with owner @uid, group @gid, mode 0640 and the schema, so that
  * a process of that user can go on with it and readers of another user can read it. A damaged file
- * is set aside as FILE.corrupt-TIME first. Run before privileges are dropped. Returns 0 or -errno.
+ * is set aside as FILE.corrupt-TIME first. A directory that is made, and /var/lib/foreshape while
+ * it is as install made it, gets that owner too. Run before privileges are dropped. Returns 0 or
+ * -errno.
  */
 int store_prepare(const char *path, uid_t uid, gid_t gid, struct err *e);
 

@@ -297,7 +297,12 @@ int store_db_set_aside(const char *path, struct err *e)
 			break;
 	}
 	if (rename(path, name) < 0)
-		return err_set(e, -errno, "set %s aside", path);
+		return errno == EACCES || errno == EPERM
+			       ? err_say(e, -errno,
+					 "%s is damaged and its directory is not this user's: the "
+					 "next start of the agent sets it aside",
+					 path)
+			       : err_set(e, -errno, "set %s aside", path);
 	(void)snprintf(from, sizeof(from), "%s-wal", path);
 	(void)snprintf(to, sizeof(to), "%s-wal", name);
 	(void)rename(from, to);

@@ -22,10 +22,29 @@
 
 #define FILE_MODE      0640
 #define DIRECTORY_MODE 0755
+#define OWN_DIRECTORY  "/var/lib/foreshape" /* nobody else's by its name */
 #define CHECK_S        5 /* longest time the check may take; a larger file is taken as it is */
 
 /* Exit status of the child. */
 enum { CHILD_OK, CHILD_DAMAGED, CHILD_FAILED };
+
+/*
+ * Gives the directory install made to that user, who could not set a damaged file aside in it
+ * otherwise. Any other one that is there, or one somebody has changed, is left alone.
+ */
+static int adopt_directory(const char *dir, uid_t uid, gid_t gid, struct err *e)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (!streq(dir, OWN_DIRECTORY) || geteuid() != 0)
+		return 0;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0 ||
+	    (st.st_mode & 07777) != DIRECTORY_MODE)
+		return 0;
+	return fchown(fd, uid, gid) < 0 ? err_set(e, -errno, "give %s to uid %u", dir, uid) : 0;
+}
 
 /* Makes the last component of the directory of @path, for that user to use. */
 static int make_directory(const char *path, uid_t uid, gid_t gid, struct err *e)
@@ -37,7 +56,8 @@ static int make_directory(const char *path, uid_t uid, gid_t gid, struct err *e)
 		return err_set(e, -ENAMETOOLONG, "%s", path);
 	dir = dirname(copy);
 	if (mkdir(dir, DIRECTORY_MODE) < 0)
-		return errno == EEXIST ? 0 : err_set(e, -errno, "make directory %s", dir);
+		return errno == EEXIST ? adopt_directory(dir, uid, gid, e)
+				       : err_set(e, -errno, "make directory %s", dir);
 	if (geteuid() == 0 && lchown(dir, uid, gid) < 0)
 		return err_set(e, -errno, "give %s to uid %u", dir, uid);
 	return 0;

@@ -53,6 +53,7 @@ def other_users(top):
     for suffix in ("", "-wal", "-shm"):
         st = os.stat(db + suffix)
         check(f"owner{suffix}", (st.st_uid, st.st_gid, st.st_mode & 0o777) == (WORKER, GROUP, 0o640), str(st))
+    check("directory_of_others_is_left", os.stat(d).st_uid == 0, str(os.stat(d)))
     p = start(DRIVER, db, "hold", 3, user=WORKER, group=WORKER, extra_groups=[])
     time.sleep(1.5)
     fds = [os.readlink(f) for f in glob.glob(f"/proc/{p.pid}/fd/*")]
@@ -69,6 +70,43 @@ def other_users(top):
     before = os.stat("/etc/hostname")
     r = run(DRIVER, db, "prepare", WORKER, GROUP)
     check("symlink_refused", r.returncode == 1 and os.stat("/etc/hostname").st_uid == before.st_uid, r.stderr)
+
+
+INSTALLED = """
+set -e
+mount -t tmpfs fsh-lib /var/lib
+install -d -m 0755 /var/lib/foreshape
+chmod 0755 /var/lib
+"$1" /var/lib/foreshape/history.db prepare "$2" "$3"
+stat -c '%u:%g %a' /var/lib/foreshape
+setpriv --reuid "$2" --regid "$3" --clear-groups "$1" /var/lib/foreshape/history.db hold 9 > "$4" &
+sleep 1.5
+head -c 20000 /dev/urandom > /var/lib/foreshape/other
+mv /var/lib/foreshape/other /var/lib/foreshape/history.db
+chown "$2:$3" /var/lib/foreshape/history.db
+wait $!
+ls /var/lib/foreshape
+chown 0:0 /var/lib/foreshape
+chmod 0775 /var/lib/foreshape
+"$1" /var/lib/foreshape/history.db prepare "$2" "$3"
+stat -c '%u:%g %a' /var/lib/foreshape
+"""
+
+
+def installed(top):
+    """The directory as make install leaves it without the user: the worker sets a file aside in it."""
+    out = os.path.join(top, "installed.out")
+    open(out, "w").close()
+    r = run("unshare", "-m", "--propagation", "private", "sh", "-c", INSTALLED, "sh", DRIVER, WORKER, GROUP, out)
+    if r.returncode and "Operation not permitted" in r.stderr:
+        print(f"# installed: no private mount namespace: {r.stderr.strip()}")
+        return
+    lines = r.stdout.split("\n")
+    check("installed_directory_is_given", r.returncode == 0 and lines[0] == f"{WORKER}:{GROUP} 755", r.stdout + r.stderr)
+    check("installed_damage_set_aside", any(".corrupt-" in x for x in lines), r.stdout)
+    said = open(out).read().split("\n")
+    check("installed_goes_on", "was damaged" in said[-2], said[-2])
+    check("installed_changed_is_left", lines[-2] == "0:0 775", r.stdout)
 
 
 def killed(top):
@@ -253,7 +291,7 @@ def main():
         jobs = [(killed, top), (readers, top), (flips, top), (damaged_while_running, top)]
         if os.getuid() == 0:
             jobs = [(bad_disk, top, "full_disk", FULL, "full"), (bad_disk, top, "read_only", READ_ONLY, "readonly"),
-                    (other_users, top)] + jobs
+                    (other_users, top), (installed, top)] + jobs
         else:
             print("# not root: no other users, no mounts")
         if os.access(FORESHAPE, os.X_OK):
