@@ -25,7 +25,7 @@
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
-#define FIRST_WEIGHT 0.4                /* of the newest value, before anything is known */
+#define FIRST_WEIGHT 0.15               /* of the newest value, before anything is known */
 
 void combine_init(struct series *s)
 {

@@ -17,7 +17,7 @@
 #define CHANGES    3      /* newest ones that are looked at */
 #define LOOSE      30.0   /* of the ridge */
 #define KEEP       0.9997 /* memory */
-#define REACH      1.0    /* of a forecast beyond what was seen, on the log scale */
+#define REACH      0.3    /* of a forecast beyond what was seen, in shares of its range */
 #define LEVEL_STEP 0.02   /* of the level that values return to */
 #define SIZE_STEPS 100.0  /* memory of the mean size of changes */
 #define INPUT_MAX  8.0    /* times it that an input counts at most: no spike is to echo */
@@ -157,6 +157,7 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 {
 	struct ar *m = state;
 	double before = past_at(past, 0), in[RLS_MAX];
+	double reach = REACH * (m->highest - m->lowest);
 
 	if (isnan(before) || m->n_values == 0) {
 		*ret = models_point(past_last(past));
@@ -169,7 +170,7 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 
 		inputs(m, past, at, in);
 		x = value_at(m, past, at - 1) + rls_predict(&m->rls, in);
-		m->path[m->n_path] = (float)fmin(fmax(x, m->lowest - REACH), m->highest + REACH);
+		m->path[m->n_path] = (float)fmin(fmax(x, m->lowest - reach), m->highest + reach);
 	}
 	*ret = models_point(m->path[step - 1]);
 }

@@ -10,27 +10,16 @@
 
 #include "agent/base/util.h"
 #include "forecast/models/models.h"
+#include "forecast/models/seasons.h"
 #include "forecast/past.h"
 
-#define MAX_SEASONS  FORECAST_MAX_PERIODS
-#define DAMPING      0.9
-#define LOG_DAMPING  -0.10536051565782628
-#define CLIP         3.5  /* innovations are cut at so many mean errors */
-#define SHIFT_STEPS  3    /* cut so often in a row on one side, the level is taken to have moved */
-#define WARM_STEPS   8    /* values before anything is cut */
-#define SEASON_MIN   0.15 /* smoothing of a season once it is well known */
-#define LONGER_SHARE 1.0  /* of what a shorter season leaves that a longer one may take */
-#define SMOOTH_SHARE                                                                               \
-	144            /* a season is smoothed over one step more on each side per so many steps */
-#define MEMORY    0.98 /* of the autoregression */
-#define TREND_MAX 0.5  /* per step on the log scale */
-
-struct season {
-	uint32_t period, first; /* steps; index of its phase 0 in effects */
-	uint32_t side, first_window;
-	double window_sum;
-	uint64_t since; /* step at which it began */
-};
+#define DAMPING     0.9
+#define LOG_DAMPING -0.10536051565782628
+#define CLIP        3.5  /* innovations are cut at so many mean errors */
+#define SHIFT_STEPS 3    /* cut so often in a row on one side, the level is taken to have moved */
+#define WARM_STEPS  8    /* values before anything is cut */
+#define MEMORY      0.98 /* of the autoregression */
+#define TREND_MAX   0.5  /* per step on the log scale */
 
 struct ets {
 	double alpha, beta;
@@ -40,14 +29,13 @@ struct ets {
 	double error;                /* mean size of innovations */
 	uint32_t n_values, cut_run;
 	int32_t cut_side;
-	uint32_t n_seasons;
-	struct season seasons[MAX_SEASONS];
+	struct seasons seasons;
 	float effects[];
 };
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct ets) + (3 * (size_t)conf->max_period / 2 + 8) * sizeof(float);
+	return sizeof(struct ets) + seasons_room(conf) * sizeof(float);
 }
 
 static void init(struct ets *m, double alpha, double beta)
@@ -74,41 +62,6 @@ static double rho(const struct ets *m)
 	return fmin(fmax(m->rho_above / m->rho_below, 0), 0.999);
 }
 
-static double seasons_at(const struct ets *m, uint64_t step)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < m->n_seasons; i++)
-		sum += m->effects[m->seasons[i].first + step % m->seasons[i].period];
-	return sum;
-}
-
-/* How much of a deviation goes to a season: all in its first cycle, less with each further one. */
-static double season_gain(const struct season *s, uint64_t step, bool shortest)
-{
-	uint64_t cycles = (step - s->since) / s->period;
-	double gain = fmax(1 / ((double)cycles + 1), SEASON_MIN);
-
-	return shortest ? gain : gain * LONGER_SHARE;
-}
-
-/* Takes @deviation into the seasons, the shortest first; each smoothed over neighbouring phases. */
-static void learn_seasons(struct ets *m, uint64_t step, double deviation)
-{
-	for (uint32_t i = m->n_seasons; i-- > 0;) {
-		struct season *s = &m->seasons[i];
-		uint32_t width = 2 * s->side + 1;
-		float *slot = &m->effects[s->first_window + step % width], *effect;
-		double gain = season_gain(s, step, i + 1 == m->n_seasons);
-
-		s->window_sum += deviation - *slot;
-		*slot = (float)deviation;
-		effect = &m->effects[s->first + (step + s->period - s->side) % s->period];
-		*effect += (float)(gain * s->window_sum / width);
-		deviation -= gain * deviation;
-	}
-}
-
 /* Cuts innovation @e; a run of cuts on one side is a shift, which the level follows at once. */
 static double cut(struct ets *m, double e)
 {
@@ -129,10 +82,10 @@ static double level_gain(const struct ets *m, uint64_t step)
 {
 	double young = fmax(m->alpha, 1 / ((double)m->n_values + 1));
 
-	if (m->n_seasons == 0)
+	if (m->seasons.n == 0)
 		return young;
-	if (step - m->seasons[0].since < m->seasons[m->n_seasons - 1].period)
-		return fmin(m->alpha, 0.3 / m->seasons[m->n_seasons - 1].period);
+	if (seasons_first_cycle(&m->seasons, step))
+		return fmin(m->alpha, 0.3 / m->seasons.list[m->seasons.n - 1].period);
 	return m->alpha;
 }
 
@@ -148,7 +101,7 @@ static void observe(void *state, const struct past *past, double x)
 {
 	struct ets *m = state;
 	uint64_t step = past->steps - 1;
-	double base, e, whole, seasons = seasons_at(m, step), gain;
+	double base, e, whole, seasons = seasons_at(&m->seasons, m->effects, step), gain;
 
 	base = m->level + m->trend;
 	m->trend *= DAMPING;
@@ -157,7 +110,7 @@ static void observe(void *state, const struct past *past, double x)
 		m->rest *= rho(m);
 		return;
 	}
-	if (m->n_values == 0 && m->n_seasons == 0)
+	if (m->n_values == 0 && m->seasons.n == 0)
 		base = x;
 	whole = x - base - seasons - rho(m) * m->rest;
 	e = cut(m, whole);
@@ -172,7 +125,7 @@ static void observe(void *state, const struct past *past, double x)
 		m->level = base + gain * deviation;
 		m->trend = fmin(fmax(m->trend + m->beta * e, -TREND_MAX), TREND_MAX);
 		learn_rest(m, (1 - gain) * deviation);
-		learn_seasons(m, step, deviation);
+		seasons_learn(&m->seasons, m->effects, step, deviation);
 	}
 	m->n_values++;
 	m->error += (fabs(e) - m->error) / fmin(m->n_values, 100);
@@ -181,41 +134,23 @@ static void observe(void *state, const struct past *past, double x)
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	const struct ets *m = state;
-	double x = m->level + seasons_at(m, past->steps - 1 + step);
+	double x = m->level + seasons_at(&m->seasons, m->effects, past->steps - 1 + step);
 
 	/* The trend of step i is DAMPING^(i-1): a geometric sum. */
 	if (m->trend != 0)
 		x += m->trend * (1 - exp(step * LOG_DAMPING)) / (1 - DAMPING);
 	if (m->rest != 0 && m->log_rho > -10)
 		x += m->rest * exp(step * m->log_rho);
-	*ret = models_point(m->n_values == 0 && m->n_seasons == 0 ? past_last(past) : x);
+	*ret = models_point(m->n_values == 0 && m->seasons.n == 0 ? past_last(past) : x);
 }
 
-/* Seasons share one and a half times the longest period; one that does not fit is left out. */
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
 			double level)
 {
 	struct ets *m = state;
-	uint32_t used = 0, room = 3 * past->max_period / 2;
 
-	m->n_seasons = 0;
-	for (size_t i = 0; i < n && i < MAX_SEASONS; i++) {
-		struct season *s = &m->seasons[m->n_seasons];
-		uint32_t side = steps[i] / SMOOTH_SHARE, need = steps[i] + 2 * side + 1;
-
-		if (need > room - used)
-			continue;
-		*s = (struct season){.period = steps[i],
-				     .first = used,
-				     .side = side,
-				     .first_window = used + steps[i],
-				     .since = past->steps};
-		used += need;
-		m->n_seasons++;
-	}
-	for (uint32_t i = 0; i < used; i++)
-		m->effects[i] = 0;
-	if (m->n_seasons > 0)
+	seasons_start(&m->seasons, m->effects, past, steps, n);
+	if (m->seasons.n > 0)
 		m->level = level;
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ar_season.c - autoregression on what level and seasons leave: values without their season are
+ * regressed on their last ones, short means and the level. Learned online, iterated to the step
+ * asked for. Seasonal adjustment first, as STL + ARIMA: Cleveland et al. (1990); Hyndman,
+ * Athanasopoulos (2021), "Forecasting: principles and practice", ch. 13.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/util.h"
+#include "forecast/models/models.h"
+#include "forecast/models/seasons.h"
+#include "forecast/rls.h"
+
+#define LAGS       5 /* newest ones that are looked at */
+#define MEANS      2 /* short means */
+#define INPUTS     (1 + LAGS + MEANS)
+#define LOOSE      30.0   /* of the ridge */
+#define KEEP       0.9997 /* memory */
+#define LEVEL_STEP 0.01
+#define REACH      0.3 /* of a forecast beyond what was seen, in shares of its range */
+#define WILD       8.0 /* mean errors: more is a burst, which is not to echo */
+#define SHIFT_RUN  3   /* in a row on one side: the level has moved */
+
+static const double mean_step[MEANS] = {0.25, 0.06};
+
+/* The newest values without their season, and means of them. */
+struct rests {
+	double lag[LAGS], mean[MEANS];
+};
+
+struct ar_season {
+	struct rls rls;
+	struct rests now, end; /* at the newest value, and at the end of the path */
+	double level, lowest, highest;
+	int32_t run;
+	uint32_t n_values;
+	uint32_t n_path, path_max, path_at; /* steps of the path; where it lies in numbers */
+	struct seasons seasons;
+	float numbers[]; /* effects of the seasons, then the path */
+};
+
+static size_t size(const struct series_conf *conf)
+{
+	return sizeof(struct ar_season) + (seasons_room(conf) + conf->horizon) * sizeof(float);
+}
+
+static void init(void *state, const struct past *past, const struct series_conf *conf)
+{
+	struct ar_season *m = state;
+
+	(void)past;
+	m->path_max = conf->horizon;
+	m->path_at = (uint32_t)seasons_room(conf);
+	m->lowest = INFINITY;
+	m->highest = -INFINITY;
+	rls_init(&m->rls, INPUTS, LOOSE);
+}
+
+static void inputs(const struct ar_season *m, const struct rests *r, double *in)
+{
+	size_t n = 0;
+
+	in[n++] = 0.1; /* small, so that the ridge holds the drift near none */
+	in[n++] = m->level - r->lag[0];
+	for (size_t i = 0; i + 1 < LAGS; i++)
+		in[n++] = r->lag[i] - r->lag[i + 1];
+	for (size_t i = 0; i < MEANS; i++)
+		in[n++] = r->mean[i] - r->lag[0];
+}
+
+static void push(struct rests *r, double rest)
+{
+	memmove(r->lag + 1, r->lag, (LAGS - 1) * sizeof(*r->lag));
+	r->lag[0] = rest;
+	for (size_t i = 0; i < MEANS; i++)
+		r->mean[i] += mean_step[i] * (rest - r->mean[i]);
+}
+
+static void start(struct rests *r, double rest)
+{
+	for (size_t i = 0; i < LAGS; i++)
+		r->lag[i] = rest;
+	for (size_t i = 0; i < MEANS; i++)
+		r->mean[i] = rest;
+}
+
+/* What a value without season counts as: a burst is cut, a run of them is a shift. */
+static double tame(struct ar_season *m, double rest, double error)
+{
+	double most = WILD * m->rls.error;
+
+	if (m->n_values < 30 || fabs(error) <= most) {
+		m->run = 0;
+		return rest;
+	}
+	m->run = error > 0 ? MAX(m->run, 0) + 1 : MIN(m->run, 0) - 1;
+	if (abs(m->run) < SHIFT_RUN)
+		return rest - error + copysign(most, error);
+	m->run = 0;
+	m->level = rest;
+	start(&m->now, rest);
+	return rest;
+}
+
+static void observe(void *state, const struct past *past, double x)
+{
+	struct ar_season *m = state;
+	uint64_t step = past->steps - 1;
+	double season = seasons_at(&m->seasons, m->numbers, step), rest = x - season, in[RLS_MAX],
+	       gain;
+
+	m->n_path = 0;
+	inputs(m, &m->now, in);
+	if (isnan(x)) {
+		push(&m->now, m->now.lag[0] + rls_predict(&m->rls, in));
+		return;
+	}
+	if (m->n_values == 0) {
+		m->level = m->seasons.n > 0 ? m->level : x;
+		start(&m->now, m->level);
+	} else {
+		double before = m->now.lag[0], error = rest - before - rls_predict(&m->rls, in);
+
+		rls_learn(&m->rls, in, rest - before, KEEP);
+		rest = tame(m, rest, error);
+	}
+	m->n_values++;
+	m->lowest = fmin(m->lowest, x);
+	m->highest = fmax(m->highest, x);
+	gain = seasons_first_cycle(&m->seasons, step)
+		       ? 0.3 * LEVEL_STEP
+		       : fmax(LEVEL_STEP, m->seasons.n > 0 ? 0 : 1.0 / m->n_values);
+	seasons_learn(&m->seasons, m->numbers, step, rest - m->level);
+	m->level += gain * (rest - m->level);
+	push(&m->now, rest); /* as it came: the season has learned from it since */
+}
+
+static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
+{
+	struct ar_season *m = state;
+	float *path = m->numbers + m->path_at;
+	double in[RLS_MAX], reach = REACH * (m->highest - m->lowest);
+
+	if (m->n_values == 0) {
+		*ret = models_point(past_last(past));
+		return;
+	}
+	step = MIN(step, m->path_max);
+	if (m->n_path == 0)
+		m->end = m->now;
+	for (; m->n_path < step; m->n_path++) {
+		uint64_t at = past->steps + m->n_path;
+		double x, season = seasons_at(&m->seasons, m->numbers, at);
+
+		inputs(m, &m->end, in);
+		x = m->end.lag[0] + rls_predict(&m->rls, in) + season;
+		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
+		path[m->n_path] = (float)x;
+		push(&m->end, x - season);
+	}
+	*ret = models_point(path[step - 1]);
+}
+
+static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
+			double level)
+{
+	struct ar_season *m = state;
+
+	seasons_start(&m->seasons, m->numbers, past, steps, n);
+	if (m->seasons.n > 0)
+		m->level = level;
+}
+
+static void rescale(void *state, const struct past *past, double from, double to)
+{
+	struct ar_season *m = state;
+	double shift = past_shift_log(m->level, from, to) - m->level;
+
+	(void)past;
+	m->n_path = 0;
+	m->level += shift;
+	for (size_t i = 0; i < LAGS; i++)
+		m->now.lag[i] += shift;
+	for (size_t i = 0; i < MEANS; i++)
+		m->now.mean[i] += shift;
+	m->lowest = past_shift_log(m->lowest, from, to);
+	m->highest = past_shift_log(m->highest, from, to);
+}
+
+const struct forecast_model model_ar_season = {
+	.name = "ar-season",
+	.source = "online autoregression on seasonally adjusted values",
+	.size = size,
+	.init = init,
+	.observe = observe,
+	.predict = predict,
+	.set_periods = set_periods,
+	.rescale = rescale,
+};

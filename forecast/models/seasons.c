@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* seasons.c - effects of the phases of up to three periods, learned online, on the log scale. */
+#include <stdbool.h>
+
+#include "agent/base/util.h"
+#include "forecast/models/seasons.h"
+
+#define GAIN_MIN     0.15 /* smoothing of a season once it is well known */
+#define SMOOTH_SHARE 144  /* it is smoothed over one step more on each side per so many steps */
+#define SPARE        8    /* for the windows of short seasons */
+
+size_t seasons_room(const struct series_conf *conf)
+{
+	return 3 * (size_t)conf->max_period / 2 + SPARE;
+}
+
+void seasons_start(struct seasons *s, float *effects, const struct past *past,
+		   const unsigned int *steps, size_t n)
+{
+	uint32_t used = 0, room = 3 * past->max_period / 2;
+
+	s->n = 0;
+	for (size_t i = 0; i < n && i < FORECAST_MAX_PERIODS; i++) {
+		uint32_t side = steps[i] / SMOOTH_SHARE, need = steps[i] + 2 * side + 1;
+
+		if (need > room - used)
+			continue;
+		s->list[s->n++] = (struct season){.period = steps[i],
+						  .first = used,
+						  .side = side,
+						  .first_window = used + steps[i],
+						  .since = past->steps};
+		used += need;
+	}
+	for (uint32_t i = 0; i < used; i++)
+		effects[i] = 0;
+}
+
+double seasons_at(const struct seasons *s, const float *effects, uint64_t step)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		sum += effects[s->list[i].first + step % s->list[i].period];
+	return sum;
+}
+
+/* How much of a deviation goes to a season: all in its first cycle, less with each further one. */
+static double gain_of(const struct season *s, uint64_t step)
+{
+	uint64_t cycles = (step - s->since) / s->period;
+
+	return fmax(1 / ((double)cycles + 1), GAIN_MIN);
+}
+
+/* The shortest season first; each smoothed over neighbouring phases. */
+void seasons_learn(struct seasons *s, float *effects, uint64_t step, double deviation)
+{
+	for (uint32_t i = s->n; i-- > 0;) {
+		struct season *one = &s->list[i];
+		uint32_t width = 2 * one->side + 1;
+		float *slot = &effects[one->first_window + step % width], *effect;
+		double gain = gain_of(one, step);
+
+		one->window_sum += deviation - *slot;
+		*slot = (float)deviation;
+		effect = &effects[one->first + (step + one->period - one->side) % one->period];
+		*effect += (float)(gain * one->window_sum / width);
+		deviation -= gain * deviation;
+	}
+}
+
+bool seasons_first_cycle(const struct seasons *s, uint64_t step)
+{
+	return s->n > 0 && step - s->list[0].since < s->list[s->n - 1].period;
+}

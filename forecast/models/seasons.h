@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* seasons.h - effects of the phases of up to three periods, learned online, on the log scale. */
+#ifndef FORESHAPE_SEASONS_H
+#define FORESHAPE_SEASONS_H
+
+#include "forecast/forecast.h"
+#include "forecast/past.h"
+
+/* Plain memory; the effects follow where the owner puts them, seasons_room floats. */
+struct seasons {
+	uint32_t n;
+	struct season {
+		uint32_t period, first; /* steps; index of its phase 0 in effects */
+		uint32_t side, first_window;
+		double window_sum;
+		uint64_t since; /* step at which it began */
+	} list[FORECAST_MAX_PERIODS];
+};
+
+/* Floats for the effects: one and a half times the longest period. */
+size_t seasons_room(const struct series_conf *conf);
+
+/* Starts over with @n periods, longest first; one that does not fit is left out. */
+void seasons_start(struct seasons *s, float *effects, const struct past *past,
+		   const unsigned int *steps, size_t n);
+
+/* Sum of the effects at step @step (from the start of the series). */
+double seasons_at(const struct seasons *s, const float *effects, uint64_t step);
+
+/* Takes @deviation from level and effects into the seasons. */
+void seasons_learn(struct seasons *s, float *effects, uint64_t step, double deviation);
+
+/* Whether at @step the shortest period has not yet been seen once. */
+bool seasons_first_cycle(const struct seasons *s, uint64_t step);
+
+#endif
