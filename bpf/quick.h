@@ -8,7 +8,7 @@
 #include "bpf/response.h"
 
 #define QUICK      512 /* bytes of a request it reads */
-#define QUICK_PATH 128 /* of which path and query */
+#define QUICK_PATH 128 /* of which path, and as many of the query */
 
 struct quick_buffer {
 	__u8 bytes[QUICK + 16];
@@ -114,7 +114,7 @@ static __always_inline void same_keep(struct same *same, const __u8 *b, __u32 n,
 static __always_inline bool quick_match(struct quick_buffer *q, __u32 n, __u32 service,
 					struct fsh_route_table *t, struct same *ret)
 {
-	__u32 at, state, shift = t->shift;
+	__u32 at, state, shift = t->shift, class = 0;
 	const __u8 *b = q->bytes;
 
 	if (u32_at(b, n - 4) != U32('\r', '\n', '\r', '\n'))
@@ -133,12 +133,13 @@ static __always_inline bool quick_match(struct quick_buffer *q, __u32 n, __u32 s
 	state = fsh_route_start(t, service, ret->method);
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < QUICK_PATH; i++, at++) {
-		__u32 class = t->class_of[b[within(at, QUICK)]];
-
+		class = t->class_of[b[within(at, QUICK)]];
 		if (class == FSH_CLASS_END)
 			break;
 		state = fsh_route_next(t, shift, state, class);
 	}
+	if (class != FSH_CLASS_END) /* the path goes on: the scanner reads all of it */
+		return false;
 	at = forget(q, at);
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < QUICK_PATH && b[within(at, QUICK)] > ' '; i++)

@@ -11,7 +11,8 @@ other_group = Cgroup(f"fsh-measure-other-{os.getpid()}")
 home = Home()
 host = Host()
 for line in (f"attach {group.path}", f"service s {group.path} -", "route s GET /a",
-             "route s POST /b", "route s * /c/{id}", "route s GET /long/*", "route s HEAD /a", "go"):
+             "route s POST /b", "route s * /c/{id}", "route s GET /long/*", "route s HEAD /a",
+             "route s GET /u/{id}", "route s GET /u/{id}/orders", "go"):
     host.do(line)
 
 A = "GET /a"
@@ -123,6 +124,10 @@ case("path of 8 KiB", lambda p: p.ask(get(b"/long/" + b"x" * 8192)).answer(OK),
 case("path of 30 KiB in pieces",
      lambda p: p.ask(*[get(b"/long/" + b"x" * 30000)[i:i + 1000] for i in range(0, 31000, 1000)])
      .answer(OK), {"GET /long/*": done()})
+case("paths of 120 to 300 bytes, each to its end", lambda p: [
+    p.ask(get(b"/u/" + b"i" * (n - 3 - len(tail)) + tail)).answer(OK)
+    for n in range(120, 301) for tail in (b"", b"/orders", b"/none")],
+    {"GET /u/{id}": done(181), "GET /u/{id}/orders": done(181), "other": done(181)})
 case("path that goes on behind a route", lambda p: p.ask(get(b"/a/")).answer(OK), {"other": done()})
 case("query string", lambda p: p.ask(get(b"/a?x=/c/1#y")).answer(OK), {A: done()})
 case("long query string", lambda p: p.ask(get(b"/a?" + b"q" * 3000)).answer(OK), {A: done()})
