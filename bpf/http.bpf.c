@@ -175,7 +175,7 @@ int in_scan(struct __sk_buff *skb)
 		return PASS;
 	}
 	if (p.flags & TCP_RST) {
-		if (p.seq == c->in.next)
+		if (p.seq == c->in.next && !c->followed)
 			abort_pending(c);
 		return PASS;
 	}
@@ -358,7 +358,27 @@ int out_open(struct __sk_buff *skb)
 	return PASS;
 }
 
-/* Connections that end without a packet (timed out, orphaned): their requests are aborted too. */
+/* From here on the end of the connection is told, whoever it will be found to belong to. */
+static __always_inline void follow(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct conn *c;
+
+	if (!sk ||
+	    bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG))
+		return;
+	c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c)
+		return;
+	c->followed = 1;
+	if (c->role == ROLE_UNKNOWN)
+		c->epoch = epoch_now() - 1;
+}
+
+/*
+ * Connections that are reset or end without a packet (timed out, orphaned): their requests are
+ * aborted. A reset's packet is seen without the socket's lock, with a response perhaps just being
+ * sent; this is called with it.
+ */
 SEC("sockops")
 int http_sockops(struct bpf_sock_ops *ops)
 {
@@ -366,8 +386,7 @@ int http_sockops(struct bpf_sock_ops *ops)
 	struct conn *c;
 
 	if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
-		bpf_sock_ops_cb_flags_set(ops,
-					  ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+		follow(ops, sk);
 		return PASS;
 	}
 	if (ops->op != BPF_SOCK_OPS_STATE_CB || ops->args[1] != BPF_TCP_CLOSE || !sk)

@@ -259,13 +259,13 @@ static __always_inline bool quick_response(struct __sk_buff *skb, struct conn *c
 {
 	struct pending w = c->newest;
 	struct fsh_row *r = row_of(w.row);
-	__u32 slot, rest;
+	__u32 slot, rest, popped = c->popped;
 	__s32 length;
 	__u64 ns;
 	int class;
 
 	/* Still the only one due: what was read of it is not the next one's, come meanwhile. */
-	if (*(volatile __u32 *)&c->pushed - c->popped != 1)
+	if (*(volatile __u32 *)&c->pushed - popped != 1)
 		return false;
 	if (!r || !r->length_at || w.method == FSH_METHOD_HEAD || w.method == FSH_METHOD_CONNECT ||
 	    !head_load(skb, c, p))
@@ -278,7 +278,8 @@ static __always_inline bool quick_response(struct __sk_buff *skb, struct conn *c
 		return false;
 	ns = since(now_ns, w.at_ns);
 	slot = fsh_hist_slot(ns);
-	c->popped++;
+	if (!pop(c, popped))
+		return true;
 	c->out.next += p->len;
 	ADD(r->bytes_out, p->len);
 	ADD(r->whole_sum_ns, ns);

@@ -64,32 +64,49 @@ static __always_inline void response_credit(struct conn *c)
 		count_unseen(c->service, FSH_UNSEEN_BYTES, n);
 }
 
+/*
+ * Takes the request at @popped from the queue. Returns false when another CPU was faster: ingress
+ * does not hold the socket's lock, and ends the requests of a connection nobody follows.
+ */
+static __always_inline bool pop(struct conn *c, __u32 popped)
+{
+	if (!c->followed)
+		return popped != *(volatile __u32 *)&c->pushed &&
+		       __sync_bool_compare_and_swap(&c->popped, popped, popped + 1);
+	c->popped = popped + 1;
+	return true;
+}
+
 /* The response under way has its last byte at @now_ns: its request is done. */
 static __always_inline void response_done(struct conn *c, __u64 now_ns)
 {
-	struct pending *p = answered(c);
-	struct fsh_row *r = row_of(p->row);
+	__u32 popped = c->popped;
+	struct pending w = c->queue[popped & (PIPELINE - 1)];
+	struct fsh_row *r = row_of(w.row);
 
 	response_credit(c);
-	if (r)
-		add_total(r, since(now_ns, p->at_ns));
-	c->popped++;
 	c->out.phase = PHASE_START;
+	if (!pop(c, popped))
+		c->out.phase = PHASE_LOST;
+	else if (r)
+		add_total(r, since(now_ns, w.at_ns));
 }
 
 /* The connection ends: what still waits is never answered. */
 static __always_inline void abort_pending(struct conn *c)
 {
+	c->out.phase = PHASE_LOST;
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < PIPELINE && c->popped != c->pushed; i++) {
-		struct fsh_row *r = row_of(answered(c)->row);
+	for (int i = 0; i < PIPELINE; i++) {
+		__u32 popped = *(volatile __u32 *)&c->popped;
+		struct fsh_row *r = row_of(c->queue[popped & (PIPELINE - 1)].row);
 
-		if (r)
+		if (popped == c->pushed)
+			break;
+		if (pop(c, popped) && r)
 			ADD(r->aborted, 1);
-		c->popped++;
 	}
 	c->skipped = 0;
-	c->out.phase = PHASE_LOST;
 }
 
 static __always_inline void status_known(struct conn *c)

@@ -118,6 +118,7 @@ struct conn {
 	__u8 fresh; /* seen from its start, nothing understood yet */
 	__u8 n_held;
 	__u8 opening;          /* its first data is held, and the packet in hand comes after that */
+	__u8 followed;         /* http_sockops is told of its end, with the socket locked */
 	__u32 skipped;         /* requests that were not queued since the pipeline was full */
 	__u32 pushed;          /* requests queued, by ingress */
 	__u32 popped_seen;     /* popped as it was some requests ago */

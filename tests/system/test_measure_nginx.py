@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test_measure_nginx.py - a real nginx under load: counts equal its own access log, nothing is dropped."""
 import collections
+import random
+import struct
 
 from measure_lib import *
 
@@ -99,6 +101,25 @@ def compare(name, loose):
     equal(f"{name}: nothing unattributed", left, {})
 
 
+def resets():
+    """Requests whose client resets the connection at about the time of the answer."""
+    before, end = host.read(), time.monotonic() + 3 * SLOW
+    linger = struct.pack("ii", 1, 0)
+    while time.monotonic() < end:
+        with socket.create_connection(("127.0.0.1", nginx.port)) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            s.sendall(b"GET /a/1 HTTP/1.1\r\nHost: x\r\n\r\n" * random.choice((1, 1, 20)))
+            reset_at = time.monotonic() + random.random() * 120e-6
+            while time.monotonic() < reset_at:
+                pass
+    time.sleep(0.5)
+    now = host.read().less(before)
+    a = now.apis[("s", ROUTES[0])]
+    check("reset while answered: some were, some were not", a["done"] > 100 and a["aborted"] > 100, a)
+    equal("reset while answered: each request ends once", a["requests"], a["done"] + a["aborted"])
+    equal("reset while answered: nothing unattributed", now.seen()[1], {})
+
+
 def drops():
     """TCP's timeouts: a program that does not return 1 drops packets, and the sender waits."""
     with open("/proc/net/netstat") as f:
@@ -111,5 +132,6 @@ exact_load()
 compare(f"{REQUESTS} requests", False)
 mixed_load()
 compare("mixed load", True)
+resets()
 check("no packet was dropped", int(drops()) - int(before) < 20, (before, drops()))
 finish()
