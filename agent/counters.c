@@ -246,29 +246,38 @@ int counters_set_service(struct counters *c, uint32_t service, bool active, uint
 }
 
 static int own(struct counters *c, uint64_t cgroup_id, uint16_t port, uint32_t service,
-	       bool other_port, uint64_t flags)
+	       bool other_port)
 {
 	struct fsh_owner_key key = {.cgroup_id = cgroup_id, .port = port};
 	struct fsh_owner owner = {.service = service, .other_port = other_port};
 
-	return bpf_map_update_elem(c->fds[PROBE_OWNERS], &key, &owner, flags);
+	return bpf_map_update_elem(c->fds[PROBE_OWNERS], &key, &owner, BPF_ANY);
+}
+
+/* True when another service has what is not to a port of a service of cgroup @cgroup_id. */
+static bool others(struct counters *c, uint64_t cgroup_id, uint32_t service)
+{
+	struct fsh_owner_key key = {.cgroup_id = cgroup_id};
+	struct fsh_owner owner;
+
+	return !bpf_map_lookup_elem(c->fds[PROBE_OWNERS], &key, &owner) && owner.service != service;
 }
 
 int counters_own(struct counters *c, uint64_t cgroup_id, const uint16_t *ports, size_t n_ports,
 		 uint32_t service, struct err *e)
 {
-	int r = own(c, cgroup_id, 0, service, n_ports > 0, n_ports ? BPF_NOEXIST : BPF_ANY);
+	int r = 0;
 
-	if (r == -EEXIST)
-		r = 0;
 	for (size_t i = 0; !r && i < n_ports; i++)
-		r = own(c, cgroup_id, ports[i], service, false, BPF_ANY);
+		r = own(c, cgroup_id, ports[i], service, false);
+	if (!r && !(n_ports && others(c, cgroup_id, service)))
+		r = own(c, cgroup_id, 0, service, n_ports > 0);
 	return r < 0 ? err_set(e, r, "own the sockets of cgroup %llu",
 			       (unsigned long long)cgroup_id)
 		     : 0;
 }
 
-int counters_disown(struct counters *c, uint64_t cgroup_id, uint32_t service, struct err *e)
+int counters_disown(struct counters *c, counters_keep *keep, const void *arg, struct err *e)
 {
 	struct fsh_owner_key key = {}, next;
 	struct fsh_owner owner;
@@ -276,9 +285,8 @@ int counters_disown(struct counters *c, uint64_t cgroup_id, uint32_t service, st
 	int r;
 
 	while (!bpf_map_get_next_key(c->fds[PROBE_OWNERS], first ? NULL : &key, &next)) {
-		if (next.cgroup_id != cgroup_id ||
-		    bpf_map_lookup_elem(c->fds[PROBE_OWNERS], &next, &owner) < 0 ||
-		    owner.service != service) {
+		if (bpf_map_lookup_elem(c->fds[PROBE_OWNERS], &next, &owner) < 0 ||
+		    keep(arg, next.cgroup_id, next.port, owner.service)) {
 			key = next;
 			first = false;
 			continue;
@@ -286,7 +294,7 @@ int counters_disown(struct counters *c, uint64_t cgroup_id, uint32_t service, st
 		r = bpf_map_delete_elem(c->fds[PROBE_OWNERS], &next);
 		if (r < 0 && r != -ENOENT)
 			return err_set(e, r, "disown the sockets of cgroup %llu",
-				       (unsigned long long)cgroup_id);
+				       (unsigned long long)next.cgroup_id);
 	}
 	return 0;
 }

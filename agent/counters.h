@@ -74,12 +74,15 @@ int counters_set_service(struct counters *c, uint32_t service, bool active, uint
  * Makes @service the owner of the sockets of cgroup @cgroup_id (st_ino of its directory in the
  * unified hierarchy) and below: of the connections to @ports alone when @n_ports is not 0, others
  * being counted as other_port unless another service has them. Of services that share a cgroup the
- * first keeps its outgoing connections. counters_disown takes back all entries of that cgroup and
- * service. Both take effect at counters_owners_changed. Return 0 or a negative errno.
+ * first keeps its outgoing connections. counters_disown takes back every entry @keep is not true
+ * of. New connections meet what is there; others look again at counters_owners_changed. So that
+ * none begins as nobody's, own first, disown then, and own once more: of a cgroup shared, the entry
+ * of every port may have been another's that went. Return 0 or a negative errno.
  */
+typedef bool counters_keep(const void *arg, uint64_t cgroup_id, uint16_t port, uint32_t service);
 int counters_own(struct counters *c, uint64_t cgroup_id, const uint16_t *ports, size_t n_ports,
 		 uint32_t service, struct err *e);
-int counters_disown(struct counters *c, uint64_t cgroup_id, uint32_t service, struct err *e);
+int counters_disown(struct counters *c, counters_keep *keep, const void *arg, struct err *e);
 
 /* Makes every socket look for its owner again at its next packet. Returns 0 or a negative errno. */
 int counters_owners_changed(struct counters *c, struct err *e);

@@ -77,11 +77,74 @@ static bool wanted(const struct agent *a, const char *path)
 	return false;
 }
 
+static uint32_t priority_of(const struct agent *a, const struct worker_service *s)
+{
+	if (!a->enforce || !s->link_ready || !(s->tick.known & 1u << KNOB_HTB_RATE))
+		return 0;
+	return htb_classid(htb_minor(s->policy->tier, s->target + 1));
+}
+
+void attach_publish(struct agent *a)
+{
+	struct err e = {};
+
+	for (size_t i = 0; a->counters && i < a->n_services; i++) {
+		const struct worker_service *s = &a->services[i];
+
+		if (counters_set_service(a->counters, s->number, s->present, priority_of(a, s),
+					 s->rows[s->n_apis], &e) < 0)
+			(void)copy_str(a->packets_problem, sizeof(a->packets_problem), e.text);
+	}
+}
+
+static bool has_port(const struct policy_service *p, uint16_t port)
+{
+	for (size_t i = 0; i < p->n_ports; i++)
+		if (p->ports[i] == port)
+			return true;
+	return !port;
+}
+
+static bool owns(const void *agent, uint64_t cgroup_id, uint16_t port, uint32_t number)
+{
+	const struct agent *a = agent;
+
+	for (size_t i = 0; i < a->n_services; i++) {
+		const struct worker_service *s = &a->services[i];
+
+		if (s->present && s->number == number && s->cgroup_id == cgroup_id)
+			return has_port(s->policy, port);
+	}
+	return false;
+}
+
+static void own_all(struct agent *a)
+{
+	struct err e = {};
+
+	for (size_t i = 0; i < a->n_services; i++) {
+		const struct worker_service *s = &a->services[i];
+
+		if (s->present && counters_own(a->counters, s->cgroup_id, s->policy->ports,
+					       s->policy->n_ports, s->number, &e) < 0)
+			(void)copy_str(a->packets_problem, sizeof(a->packets_problem), e.text);
+	}
+}
+
+static void publish_owners(struct agent *a)
+{
+	own_all(a);
+	(void)counters_disown(a->counters, owns, a, NULL);
+	own_all(a);
+	(void)counters_owners_changed(a->counters, NULL);
+}
+
 void attach_reconcile(struct agent *a)
 {
 	if (!a->counters)
 		return;
 	attach_publish(a);
+	publish_owners(a);
 	for (size_t i = 0; i < a->n_attached;) {
 		if (wanted(a, a->attached[i])) {
 			i++;
@@ -97,49 +160,6 @@ void attach_reconcile(struct agent *a)
 			ask(a, ORDER_ATTACH, s->cgroup, attached);
 	}
 	mark(a);
-}
-
-static uint32_t priority_of(const struct agent *a, const struct worker_service *s)
-{
-	if (!a->enforce || !s->link_ready || !(s->tick.known & 1u << KNOB_HTB_RATE))
-		return 0;
-	return htb_classid(htb_minor(s->policy->tier, s->target + 1));
-}
-
-/* What the maps say of one service; its owner entries where its cgroup or ports are others now. */
-static void publish(struct agent *a, struct worker_service *s)
-{
-	struct err e = {};
-	int r = counters_set_service(a->counters, s->number, s->present, priority_of(a, s),
-				     s->rows[s->n_apis], &e);
-
-	if (s->owned_id && s->owned_id != s->cgroup_id) {
-		(void)counters_disown(a->counters, s->owned_id, s->number, NULL);
-		s->owned_id = 0;
-	}
-	if (r >= 0 && s->present && !s->owned_id) {
-		r = counters_own(a->counters, s->cgroup_id, s->policy->ports, s->policy->n_ports,
-				 s->number, &e);
-		s->owned_id = r < 0 ? 0 : s->cgroup_id;
-	}
-	if (r < 0)
-		(void)copy_str(a->packets_problem, sizeof(a->packets_problem), e.text);
-}
-
-void attach_publish(struct agent *a)
-{
-	if (!a->counters)
-		return;
-	for (size_t i = 0; i < a->n_services; i++)
-		publish(a, &a->services[i]);
-	(void)counters_owners_changed(a->counters, NULL);
-}
-
-void attach_disown(struct agent *a, struct worker_service *s)
-{
-	if (a->counters && s->owned_id)
-		(void)counters_disown(a->counters, s->owned_id, s->number, NULL);
-	s->owned_id = 0;
 }
 
 static void looked(struct agent *a, const struct worker_pending *p, const struct answer *ans)

@@ -299,11 +299,9 @@ int services_load(struct agent *a, bool first, struct err *e)
 		policy_set_free(set);
 		return *e->text ? r : err_set(e, r, "prepare %s", a->conf.policies_dir);
 	}
-	for (size_t i = 0; i < a->n_services; i++) {
-		attach_disown(a, &a->services[i]);
+	for (size_t i = 0; i < a->n_services; i++)
 		if (!by_name(list, set->n_services, a->services[i].policy->name))
 			forget(a, &a->services[i]);
-	}
 	services_free(a);
 	controller_free(a->controller);
 	policy_set_free(a->set);

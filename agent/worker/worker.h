@@ -52,7 +52,6 @@ struct worker_service {
 	bool declared; /* the keeper knows this incarnation */
 	bool attached; /* its packets are counted */
 	uint64_t cgroup_id;
-	uint64_t owned_id;    /* the cgroup whose sockets the programs count for it; 0: none */
 	uint32_t hierarchies; /* as answer.hierarchies */
 
 	struct collect_group *group; /* NULL while absent */
@@ -152,12 +151,10 @@ void services_free(struct agent *a);
 uint32_t services_knobs(const struct worker_service *s); /* bits of the knobs it can have */
 
 /* attach.c: the packet programs at the outermost cgroups, owners and priorities in the maps. */
-void attach_reconcile(struct agent *a);
-void attach_publish(struct agent *a);
+void attach_reconcile(struct agent *a); /* services or their cgroups are others now */
+void attach_publish(struct agent *a);   /* priorities are */
 /* Asks about the unseen listeners of one service a second, in turn. */
 void attach_look(struct agent *a);
-/* Its sockets are nobody's: before it is forgotten or its policy changes. */
-void attach_disown(struct agent *a, struct worker_service *s);
 
 /* links.c: the HTB trees of the interfaces policies name. */
 void links_reconcile(struct agent *a);
