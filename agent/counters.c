@@ -213,12 +213,43 @@ void counters_clear_row(void *c, uint32_t row)
 	memset(row_at(c, row), 0, sizeof(struct fsh_row));
 }
 
+void counters_settle_row(void *c, uint32_t row)
+{
+	struct counters_totals t;
+
+	counters_read(c, row, &t);
+	(void)__atomic_fetch_add(&row_at(c, row)->aborted, counters_in_flight(&t),
+				 __ATOMIC_RELAXED);
+}
+
+/* The epoch of the next counters_owners_changed. */
+static uint32_t next_epoch(const struct counters *c)
+{
+	struct fsh_config config = {};
+	uint32_t zero = 0;
+
+	(void)bpf_map_lookup_elem(c->fds[PROBE_CONFIG], &zero, &config);
+	return config.epoch + 1 ? config.epoch + 1 : 1;
+}
+
+void counters_settle_service(void *c, uint32_t service)
+{
+	const struct counters *counters = c;
+	struct fsh_service_conf conf = {};
+	int fd = counters->fds[PROBE_SERVICES];
+
+	(void)bpf_map_lookup_elem(fd, &service, &conf);
+	conf.since = next_epoch(counters);
+	(void)bpf_map_update_elem(fd, &service, &conf, BPF_ANY);
+}
+
 void counters_clear_service(void *c, uint32_t service)
 {
 	struct counters *counters = c;
 
 	memset(&counters->unseen[service], 0, sizeof(*counters->unseen));
 	memset(&counters->traffic[service], 0, sizeof(*counters->traffic));
+	counters_settle_service(c, service);
 }
 
 int counters_publish(struct counters *c, const struct fsh_route_table *table, struct err *e)
@@ -238,10 +269,14 @@ int counters_publish(struct counters *c, const struct fsh_route_table *table, st
 int counters_set_service(struct counters *c, uint32_t service, bool active, uint32_t priority,
 			 uint32_t other_row, struct err *e)
 {
-	struct fsh_service_conf conf = {
-		.active = active, .priority = priority, .other_row = other_row};
-	int r = bpf_map_update_elem(c->fds[PROBE_SERVICES], &service, &conf, BPF_ANY);
+	struct fsh_service_conf conf = {};
+	int fd = c->fds[PROBE_SERVICES], r = bpf_map_lookup_elem(fd, &service, &conf);
 
+	conf.active = active;
+	conf.priority = priority;
+	conf.other_row = other_row;
+	if (!r)
+		r = bpf_map_update_elem(fd, &service, &conf, BPF_ANY);
 	return r < 0 ? err_set(e, r, "set service %u", service) : 0;
 }
 
@@ -301,13 +336,10 @@ int counters_disown(struct counters *c, counters_keep *keep, const void *arg, st
 
 int counters_owners_changed(struct counters *c, struct err *e)
 {
-	struct fsh_config config = {};
+	const struct fsh_config config = {.epoch = next_epoch(c)};
 	uint32_t zero = 0;
-	int r = bpf_map_lookup_elem(c->fds[PROBE_CONFIG], &zero, &config);
+	int r = bpf_map_update_elem(c->fds[PROBE_CONFIG], &zero, &config, BPF_ANY);
 
-	config.epoch = config.epoch + 1 ? config.epoch + 1 : 1;
-	if (!r)
-		r = bpf_map_update_elem(c->fds[PROBE_CONFIG], &zero, &config, BPF_ANY);
 	return r < 0 ? err_set(e, r, "tell the sockets of their owners") : 0;
 }
 

@@ -57,6 +57,13 @@ void counters_clear_row(void *c, uint32_t row);
 void counters_clear_service(void *c, uint32_t service);
 
 /*
+ * For rows_assign's back: what waited for a response when the service left counts as aborted, since
+ * nobody saw how it ended. A connection that outlived that time begins with nothing pending.
+ */
+void counters_settle_row(void *c, uint32_t row);
+void counters_settle_service(void *c, uint32_t service);
+
+/*
  * Puts @table in force: written into the inner map that is not, then swapped. Generations must
  * differ from one to the next. Returns 0 or a negative errno.
  */

@@ -133,12 +133,23 @@ static struct number *spare_number(struct rows *rows)
 	return best->used < rows->round ? best : NULL;
 }
 
-static void keep_used(struct rows *rows, const struct policy_service *service)
+static void settle(struct rows *rows, uint32_t number, const struct rows_clear *clear)
+{
+	for (uint32_t i = 0; i < FSH_MAX_ROWS; i++)
+		if (rows->rows[i].used && rows->rows[i].service == number)
+			clear->settle_row(clear->arg, i);
+	clear->settle_service(clear->arg, number);
+}
+
+static void keep_used(struct rows *rows, const struct policy_service *service,
+		      const struct rows_clear *clear)
 {
 	int number = rows_service(rows, service->name);
 
 	if (number < 0)
 		return;
+	if (rows->services[number].used + 1 < rows->round && clear && clear->settle_row)
+		settle(rows, (uint32_t)number, clear);
 	rows->services[number].used = rows->round;
 	for (size_t api = 0; api <= service->n_apis; api++) {
 		struct row *row = find_row(rows, (uint32_t)number, method_of(service, api),
@@ -209,7 +220,7 @@ int rows_assign(struct rows *rows, const struct policy_set *set, const struct ro
 			       n, FSH_MAX_ROWS);
 	rows->round++;
 	for (size_t i = 0; i < set->n_services; i++)
-		keep_used(rows, &set->services[i]);
+		keep_used(rows, &set->services[i], clear);
 	for (size_t i = 0; i < set->n_services; i++) {
 		const struct policy_service *service = &set->services[i];
 		uint32_t number = give_number(rows, service->name, clear);

@@ -23,11 +23,17 @@ int rows_open(int fd, struct rows **ret, struct err *e);
 void rows_free(struct rows *rows);
 void rows_freep(struct rows **rows);
 
-/* Called for what is given to another: its counters must start from 0 again. */
+/*
+ * @row and @service are called for what is given to another: its counters must start from 0 again;
+ * @settle_row and @settle_service for what comes back to a service that was gone from the policies,
+ * so that nobody counted for it. Those two may be NULL.
+ */
 struct rows_clear {
 	void (*row)(void *arg, uint32_t row);
 	void (*service)(void *arg, uint32_t service);
 	void *arg;
+	void (*settle_row)(void *arg, uint32_t row);
+	void (*settle_service)(void *arg, uint32_t service);
 };
 
 /*

@@ -94,7 +94,7 @@ struct fsh_service_conf {
 	__u32 active;    /* 0: count nothing */
 	__u32 priority;  /* skb->priority of its packets (HTB classid); 0: leave it */
 	__u32 other_row; /* row of the unmatched route */
-	__u32 pad;
+	__u32 since;     /* epoch it was given or came back in: user space ended requests before */
 };
 
 /* Map "config" (array of one). */

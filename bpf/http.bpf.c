@@ -257,6 +257,23 @@ int out_scan(struct __sk_buff *skb)
 	return PASS;
 }
 
+/* True when the service @c was found to belong to left and came back in between. */
+static __always_inline bool was_away(const struct conn *c)
+{
+	__u32 service = c->service;
+	struct fsh_service_conf *conf = bpf_map_lookup_elem(&services, &service);
+
+	return conf && (__s32)(conf->since - c->epoch) > 0;
+}
+
+/* What waits is never answered here; what waited before a service came back is ended already. */
+static __always_inline void end_pending(struct conn *c)
+{
+	if (was_away(c))
+		c->popped = c->pushed;
+	abort_pending(c);
+}
+
 /* First sight of a socket in this epoch: whose it is and what to do with it. */
 static __always_inline struct conn *conn_open(struct __sk_buff *skb, bool ingress)
 {
@@ -283,6 +300,13 @@ static __always_inline struct conn *conn_open(struct __sk_buff *skb, bool ingres
 		return 0;
 	}
 	was = c->role;
+	if (was == ROLE_HTTP && (o.service >= FSH_MAX_SERVICES || was_away(c))) {
+		/* Without the socket's lock: left to the next packet out, or to http_sockops. */
+		if (ingress && c->followed && c->pushed != c->popped)
+			return 0;
+		end_pending(c);
+		was = ROLE_UNOWNED;
+	}
 	c->epoch = epoch_now();
 	if (o.service >= FSH_MAX_SERVICES) {
 		c->role = ROLE_UNOWNED;
@@ -303,6 +327,7 @@ static __always_inline struct conn *conn_open(struct __sk_buff *skb, bool ingres
 		return c;
 	}
 	c->role = ROLE_HTTP;
+	c->n_held = 0;
 	c->in.phase = c->out.phase = PHASE_LOST;
 	tcp = bpf_tcp_sock(sk);
 	if (!tcp)
@@ -393,6 +418,6 @@ int http_sockops(struct bpf_sock_ops *ops)
 		return PASS;
 	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (c && c->role == ROLE_HTTP)
-		abort_pending(c);
+		end_pending(c);
 	return PASS;
 }

@@ -248,7 +248,12 @@ static int publish_routes(struct agent *a, const struct policy_set *set,
 {
 	_cleanup_(freep) struct fsh_route_table *table = NULL;
 	const struct rows_clear clear = {
-		.row = counters_clear_row, .service = counters_clear_service, .arg = a->counters};
+		.row = counters_clear_row,
+		.service = counters_clear_service,
+		.arg = a->counters,
+		.settle_row = counters_settle_row,
+		.settle_service = counters_settle_service,
+	};
 	int r;
 
 	if (!a->counters)

@@ -294,7 +294,7 @@ static void clear_service(void *arg, uint32_t service)
 
 static void rows_of_the_longest_gone_are_given_again(void **state)
 {
-	const struct rows_clear clear = {clear_row, clear_service, NULL};
+	const struct rows_clear clear = {.row = clear_row, .service = clear_service};
 	char text[32];
 	uint32_t first = 0;
 	struct err e = {};
@@ -315,6 +315,45 @@ static void rows_of_the_longest_gone_are_given_again(void **state)
 	services[1].n_apis = 0;
 }
 
+static uint32_t settled[FSH_MAX_ROWS], n_settled;
+
+static void settle_row(void *arg, uint32_t row)
+{
+	settled[row]++;
+}
+
+static void settle_service(void *arg, uint32_t service)
+{
+	n_settled++;
+}
+
+static void rows_of_a_service_that_comes_back_are_settled(void **state)
+{
+	const struct rows_clear clear = {
+		.row = clear_row,
+		.service = clear_service,
+		.settle_row = settle_row,
+		.settle_service = settle_service,
+	};
+	struct err e = {};
+	uint32_t row;
+
+	route(0, "GET", "/a");
+	for (int round = 0; round < 2; round++)
+		assert_int_equal(rows_assign(rows, &set, &clear, &e), 0);
+	row = rows_of(rows, &services[0], 0);
+	set.n_services = 0;
+	assert_int_equal(rows_assign(rows, &set, &clear, &e), 0);
+	assert_int_equal(n_settled, 0);
+	set.n_services = 2;
+	assert_int_equal(rows_assign(rows, &set, &clear, &e), 0);
+	assert_int_equal(n_settled, 2);
+	assert_int_equal(settled[row], 1);
+	assert_int_equal(rows_of(rows, &services[0], 0), row);
+	assert_int_equal(rows_assign(rows, &set, &clear, &e), 0);
+	assert_int_equal(n_settled, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +368,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rows_stay_over_reloads, fresh, done),
 		cmocka_unit_test_setup_teardown(rows_of_the_longest_gone_are_given_again, fresh,
 						done),
+		cmocka_unit_test_setup_teardown(rows_of_a_service_that_comes_back_are_settled,
+						fresh, done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  *   service NAME DIR PORT,..|-     one service, the owner of DIR's sockets
  *   route NAME METHOD ROUTE        one API of it
  *   go                             assigns rows, compiles, publishes; again after changes
+ *   gone NAME                      takes its sockets away, until "go"
  *   priority NAME N                skb->priority of its packets
  *   print                          all counters
  */
@@ -88,7 +89,8 @@ static int add_route(struct host *h, char *args, struct err *e)
 static int publish(struct host *h, struct err *e)
 {
 	_cleanup_(freep) struct fsh_route_table *t = calloc(1, sizeof(*t));
-	struct rows_clear clear = {counters_clear_row, counters_clear_service, h->counters};
+	struct rows_clear clear = {
+		.row = counters_clear_row, .service = counters_clear_service, .arg = h->counters};
 	int r = t ? rows_assign(h->rows, &h->set, &clear, e) : -ENOMEM;
 
 	if (!r)
@@ -122,6 +124,19 @@ static int go(struct host *h, char *args, struct err *e)
 			return r;
 	}
 	return publish(h, e);
+}
+
+static bool of_another(const void *number, uint64_t cgroup_id, uint16_t port, uint32_t service)
+{
+	return service != *(const uint32_t *)number;
+}
+
+static int gone(struct host *h, char *args, struct err *e)
+{
+	uint32_t number = (uint32_t)rows_service(h->rows, args);
+	int r = counters_disown(h->counters, of_another, &number, e);
+
+	return r ? r : counters_owners_changed(h->counters, e);
 }
 
 static int set_priority(struct host *h, char *args, struct err *e)
@@ -211,7 +226,7 @@ static void run_line(struct host *h, char *line)
 		int (*run)(struct host *h, char *args, struct err *e);
 	} COMMANDS[] = {
 		{"attach", attach}, {"service", add_service},   {"route", add_route},
-		{"go", go},         {"priority", set_priority},
+		{"go", go},         {"priority", set_priority}, {"gone", gone},
 	};
 	char *args = line + strcspn(line, " ");
 	struct err e = {};

@@ -91,6 +91,26 @@ long_lived.turn(2)
 equal("a connection changes its owner with the policies", (counted("out")[0], counted("late")[0]),
       (done(4), done(2)))
 
+pending, cut = Talk(outer), Talk(outer)
+for talk in (pending, cut):
+    talk.client.sendall(GET)
+    talk.server.recv(4096)
+equal("two wait for their response", counted("late")[0]["GET /a"]["in_flight"], 2)
+host.do("gone late")
+pending.client.sendall(GET)
+pending.server.recv(4096)
+pending.server.sendall(OK * 2)
+pending.client.recv(4096)
+cut.close()
+aborted = {"GET /a": {"requests": 4, "done": 2, "aborted": 2, "responses": [0, 2, 0, 0, 0]}}
+equal("what waits when the owner goes is aborted", counted("late")[0], aborted)
+host.do("go")
+pending.turn(1)
+seen = counted("late")
+equal("a connection that comes back has nothing pending", (seen[0]["GET /a"].get("in_flight"),
+      seen[0]["GET /a"]["aborted"], seen[1]["older_connection"]), (None, 2, 1))
+pending.close()
+
 before = host.read().traffic["late"]
 host.do("priority late 0x10003")
 long_lived.turn(1)
