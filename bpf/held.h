@@ -8,15 +8,20 @@
 
 #define MAX_STEPS (1 << 17) /* of the scanner over one segment */
 
-/* Copies the payload of @p aside. Returns false when it is too long for that. */
+static __always_inline __u32 kept(__u32 len)
+{
+	return len < HELD_BYTES ? len : HELD_BYTES;
+}
+
+/* Copies the payload of @p aside, or its beginning: the rest may be within a body. */
 static __always_inline bool segment_keep(struct __sk_buff *skb, const struct packet *p,
 					 struct held *ret)
 {
 	__u32 zero = 0, *cursor = bpf_map_lookup_elem(&held_cursor, &zero), ticket, slot,
-	      n = p->len;
+	      n = kept(p->len);
 	struct held_segment *h;
 
-	if (!cursor || !n || n > HELD_BYTES)
+	if (!cursor || !n)
 		return false;
 	ticket = __sync_fetch_and_add(cursor, 1);
 	slot = ticket & (HELD_SLOTS - 1);
@@ -27,6 +32,13 @@ static __always_inline bool segment_keep(struct __sk_buff *skb, const struct pac
 	h->ticket = ticket;
 	*ret = (struct held){.seq = p->seq, .len = p->len, .ticket = ticket};
 	return true;
+}
+
+static __always_inline void gap(struct conn *c)
+{
+	count_unseen(c->service, FSH_UNSEEN_GAP, 1);
+	c->fresh = 0; /* its start was not seen in whole: not judged by what follows */
+	c->in.phase = PHASE_LOST;
 }
 
 /* Keeps a segment behind a hole, or counts the hole and goes on behind it with the next message. */
@@ -42,8 +54,7 @@ static __always_inline void hold(struct __sk_buff *skb, struct conn *c, const st
 		c->n_held = k + 1;
 		return;
 	}
-	count_unseen(c->service, FSH_UNSEEN_GAP, 1);
-	c->in.phase = PHASE_LOST;
+	gap(c);
 	c->in.next = p->seq + p->len;
 	c->n_held = 0;
 }
@@ -63,13 +74,29 @@ static __always_inline bool take_held(struct conn *c, struct held *ret)
 	return false;
 }
 
+/* Steps over @n bytes that were not kept. Returns false when more than a body is among them. */
+static __always_inline bool skip_rest(struct conn *c, __u32 n)
+{
+	struct flow *f = &c->in;
+
+	if (f->phase == PHASE_TUNNEL || f->phase == PHASE_LOST)
+		return true;
+	if ((f->phase != PHASE_BODY && f->phase != PHASE_CHUNK) || n > f->left)
+		return false;
+	f->left -= n;
+	f->uncounted += n;
+	if (!f->left && f->phase == PHASE_BODY)
+		request_ended(c);
+	return true;
+}
+
 /* Scans one held segment whose turn has come. Returns true when others may follow. */
 static __always_inline bool scan_held(struct __sk_buff *skb, struct conn *c)
 {
 	struct scan s = {.skb = skb, .c = c, .f = &c->in, .routes = route_table()};
 	struct held take = {};
 	struct held_segment *h;
-	__u32 skip, slot;
+	__u32 skip, slot, n;
 
 	if (!s.routes || !take_held(c, &take))
 		return false;
@@ -78,12 +105,14 @@ static __always_inline bool scan_held(struct __sk_buff *skb, struct conn *c)
 		return c->n_held;
 	slot = take.ticket & (HELD_SLOTS - 1);
 	h = bpf_map_lookup_elem(&held_segments, &slot);
+	n = kept(take.len);
 	if (!h || h->ticket != take.ticket) {
-		count_unseen(c->service, FSH_UNSEEN_GAP, 1);
-		c->in.phase = PHASE_LOST;
+		gap(c);
 	} else {
-		flow_feed(&c->in, skip, take.len, slot + 1, h->at_ns);
+		flow_feed(&c->in, skip < n ? skip : n, n, slot + 1, h->at_ns);
 		bpf_loop(MAX_STEPS, request_step, &s, 0);
+		if (take.len > n && !skip_rest(c, take.len - (skip < n ? n : skip)))
+			gap(c);
 		request_credit(c);
 	}
 	c->in.next = take.seq + take.len;

@@ -17,7 +17,7 @@
 #define QUICK_HEAD  256  /* bytes of a response the cheap path looks at */
 #define HELD        4    /* segments a socket keeps until a hole before them is filled */
 #define HELD_SLOTS  128  /* of all sockets together */
-#define HELD_BYTES  4096 /* of one segment */
+#define HELD_BYTES  4096 /* of the beginning of one segment */
 #define HEAD_MAX    (256 * 1024)
 #define REORDER_MAX (1 << 26) /* a segment further ahead than any receive window is none */
 

@@ -266,6 +266,17 @@ case("server elsewhere", lambda p: p.ask(get()).answer(OK), {}, {"client_side": 
      inside=other_group, client_in=group)
 case("data with the handshake", lambda p: p.ask(get()).answer(OK).ask(get()).answer(OK),
      {A: done(2)}, defer=True)
+case("a body's 9 KB with the handshake", lambda p: p.ask(post(b"x" * 9000)).answer(OK).ask(get())
+     .answer(OK), {A: done(), B: done()}, defer=True)
+case("half a body with the handshake", lambda p: p.ask(post(b"x" * 9000)[:5000],
+                                                        post(b"x" * 9000)[5000:] + get())
+     .answer(OK * 2), {A: done(), B: done()}, defer=True)
+case("a long chunk with the handshake", lambda p: p.ask(
+    get(b"/b", b"POST", CHUNKED) + b"1770\r\n" + b"x" * 6000, b"\r\n0\r\n\r\n" + get())
+     .answer(OK * 2), {A: done(), B: done()}, defer=True)
+case("a long head with the handshake, then a request", lambda p: p.ask(get(b"/a?" + b"q" * 5000))
+     .answer(OK).ask(get()).answer(OK), {A: done()}, {"gap": 1, "unexpected_response": 1, "resync": 2},
+     defer=True)
 case("sixty-four pipelined", lambda p: p.ask(get() * 64).answer(OK * 64),
      {A: done(32)}, {"pipeline_full": 32})
 case("sixty-four pipelined, then more", lambda p: p.ask(get() * 64).answer(OK * 64).ask(get())

@@ -79,6 +79,10 @@ case("body reordered, next request among it", POST + GET,
      {A: done(), B: done()})
 case("body sent twice", POST + GET, pieces(POST + GET, 999) + pieces(POST + GET, 999), [OK, OK],
      {A: done(), B: done()})
+case("a body in one long piece, before its head", POST, [(100, POST[100:]), (0, POST[:100])],
+     [OK], {B: done()})
+case("long pieces in reverse", POST + GET, pieces(POST + GET, 5100)[::-1], [OK, OK],
+     {A: done(), B: done()})
 SWAPPED = pieces(CHUNKED + GET, 400)
 SWAPPED[1:5] = [SWAPPED[2], SWAPPED[1], SWAPPED[4], SWAPPED[3]]
 case("chunks reordered", CHUNKED + GET, SWAPPED, [OK, OK], {A: done(), B: done()})
