@@ -205,6 +205,10 @@ static __always_inline enum outcome version_step(struct scan *s, __u8 b)
 	struct flow *f = s->f;
 	__u32 row = FSH_ROW_NONE;
 
+	if (b == ' ' && f->matched == 1) { /* servers take several, here and before the target */
+		f->pos++;
+		return WENT_ON;
+	}
 	if (b != word_at(WORD_VERSION, f->matched))
 		return BROKEN;
 	f->pos++;
@@ -258,7 +262,10 @@ static __always_inline enum outcome request_line_step(struct scan *s, __u8 b)
 	case PHASE_METHOD:
 		return method_step(f, b);
 	case PHASE_TARGET:
-		target_begin(s, b);
+		if (b == ' ')
+			f->pos++;
+		else
+			target_begin(s, b);
 		return WENT_ON;
 	case PHASE_SCHEME:
 		if (b == ' ' || b == '\n')

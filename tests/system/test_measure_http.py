@@ -119,6 +119,9 @@ case("response byte by byte", lambda p: p.ask(get()).answer(*each_byte(OK)), {A:
 case("keep-alive byte by byte both ways",
      lambda p: [p.ask(*each_byte(post(b"GET /a HTTP/1.1\r\n\r\n"))).answer(*each_byte(OK))
                 for _ in range(2)], {B: done(2)})
+case("several spaces", lambda p: p.ask(b"GET  /a HTTP/1.1\r\n\r\n").answer(OK)
+     .ask(b"GET /a   HTTP/1.1\r\n\r\n").answer(OK).ask(b"GET   /a?x  HTTP/1.1\r\n\r\n" + get())
+     .answer(OK * 2), {A: done(4)})
 case("path of 8 KiB", lambda p: p.ask(get(b"/long/" + b"x" * 8192)).answer(OK),
      {"GET /long/*": done()})
 case("path of 30 KiB in pieces",
