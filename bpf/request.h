@@ -54,6 +54,18 @@ static __always_inline bool pipeline_full(struct conn *c)
 	return c->pushed - c->popped_seen >= PIPELINE;
 }
 
+/* Remembers of a request that is not queued only what its response's end depends on. */
+static __always_inline void skip(struct conn *c, __u32 method)
+{
+	__u64 *heads = &c->heads[c->skips / 64 & (SKIPPED / 64 - 1)], bit = 1ULL << (c->skips & 63);
+
+	if (c->skipped < SKIPPED)
+		*heads = method == FSH_METHOD_HEAD ? *heads | bit : *heads & ~bit;
+	c->skips++;
+	ADD(c->skipped, 1);
+	count_unseen(c->service, FSH_UNSEEN_PIPELINE_FULL, 1);
+}
+
 static __always_inline void request_arrived(struct conn *c, __u32 row, __u32 method, __u64 at_ns)
 {
 	struct fsh_row *r;
@@ -62,8 +74,7 @@ static __always_inline void request_arrived(struct conn *c, __u32 row, __u32 met
 	c->method = method;
 	c->row = FSH_ROW_NONE;
 	if (c->skipped || pipeline_full(c)) {
-		ADD(c->skipped, 1);
-		count_unseen(c->service, FSH_UNSEEN_PIPELINE_FULL, 1);
+		skip(c, method);
 		return;
 	}
 	if (c->internal) {

@@ -107,6 +107,7 @@ static __always_inline void abort_pending(struct conn *c)
 			ADD(r->aborted, 1);
 	}
 	c->skipped = 0;
+	c->drained = c->skips;
 }
 
 static __always_inline void status_known(struct conn *c)
@@ -165,15 +166,23 @@ static __always_inline void response_unexpected(struct conn *c)
 	f->pos = f->end;
 }
 
+static __always_inline __u32 skipped_method(const struct conn *c)
+{
+	__u64 heads = c->heads[c->drained / 64 & (SKIPPED / 64 - 1)];
+
+	return heads >> (c->drained & 63) & 1 ? FSH_METHOD_HEAD : FSH_METHOD_OTHER;
+}
+
 static __always_inline void response_begin(struct conn *c)
 {
 	struct flow *f = &c->out;
 
 	/* Behind a full pipeline nothing is queued until its last response: ours to write. */
 	if (c->pushed == c->popped && c->skipped) {
-		*answered(c) = (struct pending){.row = FSH_ROW_NONE};
+		*answered(c) = (struct pending){.row = FSH_ROW_NONE, .method = skipped_method(c)};
 		c->newest = *answered(c);
 		c->pushed++;
+		c->drained++;
 		ADD(c->skipped, -1);
 	}
 	if (c->pushed == c->popped) {

@@ -13,6 +13,7 @@
 #include "bpf/abi.h"
 
 #define PIPELINE    32   /* requests a socket keeps waiting for their response; a power of two */
+#define SKIPPED     512  /* behind those, that it knows to be HEAD or not; as above */
 #define WINDOW      64   /* bytes the scanner looks at in one load */
 #define QUICK_HEAD  256  /* bytes of a response the cheap path looks at */
 #define HELD        4    /* segments a socket keeps until a hole before them is filled */
@@ -120,6 +121,7 @@ struct conn {
 	__u8 opening;          /* its first data is held, and the packet in hand comes after that */
 	__u8 followed;         /* http_sockops is told of its end, with the socket locked */
 	__u32 skipped;         /* requests that were not queued since the pipeline was full */
+	__u32 skips;           /* how many ever were */
 	__u32 pushed;          /* requests queued, by ingress */
 	__u32 popped_seen;     /* popped as it was some requests ago */
 	struct pending newest; /* queued: in the cache line of pushed, for egress on another CPU */
@@ -130,11 +132,12 @@ struct conn {
 	struct flow in;
 	struct same same;
 	struct pending queue[PIPELINE];
+	__u64 heads[SKIPPED / 64]; /* a bit for each skipped, by skips: its response has no body */
 	struct held held[HELD];
 	/* What egress writes, on another CPU: a cache line away from what ingress does. */
 	__u64 apart[8];
-	__u32 popped; /* requests answered */
-	__u32 pad;
+	__u32 popped;  /* requests answered */
+	__u32 drained; /* of skips */
 	struct flow out;
 	__u8 head[QUICK_HEAD + 16]; /* egress: first bytes of the response in hand */
 };

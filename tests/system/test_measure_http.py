@@ -285,6 +285,15 @@ case("sixty-four pipelined", lambda p: p.ask(get() * 64).answer(OK * 64),
 case("sixty-four pipelined, then more", lambda p: p.ask(get() * 64).answer(OK * 64).ask(get())
      .answer(OK), {A: done(33)}, {"pipeline_full": 32})
 
+HEAD_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
+case("forty HEADs pipelined, then more", lambda p: p.ask(get(method=b"HEAD") * 40)
+     .answer(HEAD_OK * 40).ask(get()).answer(OK).ask(get()).answer(OK),
+     {"HEAD /a": done(32), A: done(2)}, {"pipeline_full": 8})
+case("HEAD and GET in turn, two hundred, twice", lambda p: [
+    p.ask((get(method=b"HEAD") + get() * 2) * 70).answer((HEAD_OK + OK * 2) * 70).ask(get())
+    .answer(OK) for _ in range(2)],
+    {"HEAD /a": done(22), A: done(44)}, {"pipeline_full": 356})
+
 
 def bytes_and_times():
     before = host.read()
