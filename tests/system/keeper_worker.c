@@ -19,8 +19,8 @@
 #define MAX_WORDS 16
 
 static const char *const kinds[ORDER_KIND_COUNT] = {
-	"target",  "forget", "link",    "set",    "adopt",  "yield",
-	"restore", "read",   "enforce", "attach", "detach", "quit",
+	"target", "forget",  "link",   "set",    "adopt",     "yield", "restore",
+	"read",   "enforce", "attach", "detach", "listeners", "quit",
 };
 
 static uint64_t number(const char *word)

@@ -101,6 +101,16 @@ def sigterm_gives_exact_baselines_back():
         need(not os.path.exists(k.dir + "/run/journal"), "the journal is left")
 
 
+def a_worker_that_quits_ends_the_keeper():
+    with Stage("quit") as (k, g):
+        g.set_cpu_max(33333)
+        k.declare(g)
+        need(k.set("cpu.max", 1500)["err"] == 0, "cpu.max")
+        k.send("quit")
+        need(k.process.wait(timeout=5 * SLOW) == 0, "status")
+        need(open(g.cpu_max_file()).read().split()[0] == "33333", "quota")
+
+
 def restore_and_forget_give_baselines_back():
     with Stage("restore") as (k, g):
         k.declare(g)
