@@ -154,6 +154,9 @@ static int start(struct keeper *k, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "start the loop");
 	(void)packets_load(k); /* without them the rest still works; the worker is told */
+	r = lock_write_ready(k->lock_fd);
+	if (r < 0)
+		return err_set(e, r, "write the lock");
 	r = worker_start(k);
 	return r < 0 ? err_set(e, r, "start the worker") : 0;
 }

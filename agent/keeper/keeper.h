@@ -45,7 +45,7 @@ int keeper_loosen(const char *runtime_dir, struct err *e);
 
 /*
  * What the process waiting for the keeper's death does: blocks on @pipe_fd until the keeper ends
- * (a byte: in good order, nothing to do), gives a new holder of the lock 10 s, then loosens all
+ * (a byte: in good order, nothing to do), gives a new keeper 10 s to be ready, then loosens all
  * limits. Returns 0 or -errno.
  */
 int keeper_wait_and_loosen(const char *runtime_dir, int pipe_fd);

@@ -18,6 +18,7 @@
 
 #define LOCK_NAME   "lock"
 #define SOCKET_NAME "control.sock"
+#define READY       "ready\n"      /* after the pid */
 #define GROUP_NAME  "foreshape"    /* may talk to the socket, where installed */
 #define LINGER_NS   (3 * NS_PER_S) /* a dead keeper's worker or waiter lets go within this */
 
@@ -33,16 +34,18 @@ int lock_open_runtime(const char *dir, struct err *e)
 	return fd < 0 ? err_set(e, -errno, "open %s", dir) : fd;
 }
 
-int lock_read_pid(int runtime_fd)
+int lock_read_pid(int runtime_fd, bool *ready)
 {
 	_cleanup_(closep) int fd = openat(runtime_fd, LOCK_NAME, O_RDONLY | O_CLOEXEC);
 	char text[24];
 	uint64_t pid;
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
+	*ready = false;
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
+	*ready = strstr(text, READY) != NULL;
 	text[strcspn(text, "\n")] = '\0';
 	return parse_u64(text, &pid) == 0 && pid < INT32_MAX ? (int)pid : 0;
 }
@@ -70,11 +73,12 @@ static int wait_for_lock(int fd, int runtime_fd, int *holder_pid)
 {
 	uint64_t until_mono_ns = keeper_now_mono_ns() + LINGER_NS;
 	const struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
+	bool ready;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return -errno;
-		*holder_pid = lock_read_pid(runtime_fd);
+		*holder_pid = lock_read_pid(runtime_fd, &ready);
 		if ((*holder_pid > 0 && lock_pid_is_alive(*holder_pid)) ||
 		    keeper_now_mono_ns() > until_mono_ns)
 			return -EBUSY;
@@ -104,6 +108,14 @@ int lock_write_pid(int lock_fd)
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
 	if (ftruncate(lock_fd, 0) < 0 || pwrite(lock_fd, text, (size_t)n, 0) != n)
+		return -errno;
+	return 0;
+}
+
+int lock_write_ready(int lock_fd)
+{
+	if (lseek(lock_fd, 0, SEEK_END) < 0 ||
+	    write(lock_fd, READY, strlen(READY)) != (ssize_t)strlen(READY))
 		return -errno;
 	return 0;
 }

@@ -98,8 +98,10 @@ void keeper_give_up(struct keeper *k);
 int lock_open_runtime(const char *dir, struct err *e);
 /* Returns the descriptor of the held lock; -EBUSY with *holder_pid. */
 int lock_take(int runtime_fd, int *holder_pid, struct err *e);
-int lock_read_pid(int runtime_fd); /* 0: nobody ever held it */
+/* 0: nobody ever held it; *ready: the holder started a waiting restore of its own. */
+int lock_read_pid(int runtime_fd, bool *ready);
 int lock_write_pid(int lock_fd);
+int lock_write_ready(int lock_fd);
 bool lock_pid_is_alive(int pid);
 int lock_bind_socket(int runtime_fd, const char *dir, struct err *e);
 

@@ -62,11 +62,12 @@ void waiter_dismiss(struct keeper *k)
 	k->waiter_pipe = -1;
 }
 
-static bool somebody_new(int runtime_fd, int old_pid)
+/* A keeper that came later has its own waiter from here on, whatever becomes of it. */
+static bool is_relieved(int runtime_fd, int old_pid)
 {
-	int pid = lock_read_pid(runtime_fd);
+	bool ready;
 
-	return pid != old_pid && pid > 0 && lock_pid_is_alive(pid);
+	return lock_read_pid(runtime_fd, &ready) != old_pid && ready;
 }
 
 static int loosen(int runtime_fd)
@@ -133,7 +134,7 @@ int keeper_wait_and_loosen(const char *runtime_dir, int pipe_fd)
 		return 0;
 	until_mono_ns = keeper_now_mono_ns() + GRACE_NS;
 	while (keeper_now_mono_ns() < until_mono_ns) {
-		if (somebody_new(runtime_fd, old_pid))
+		if (is_relieved(runtime_fd, old_pid))
 			return 0;
 		(void)nanosleep(&pause, NULL);
 	}

@@ -171,7 +171,7 @@ class Keeper:
         self.notices = []
         hello = self.line()
         self.worker_pid, self.worker_argv = hello["pid"], hello["argv"]
-        self.keeper_pid = int(open(self.dir + "/run/lock").read())
+        self.keeper_pid = int(open(self.dir + "/run/lock").read().split()[0])
         self.waiters.update(self.children(self.keeper_pid) - {self.worker_pid})
 
     @staticmethod

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from keeper_lib import BINARY, SLOW, Group, Keeper, Stage, UNLIMITED, main, need, wait_for
+from keeper_lib import BINARY, HOST, SLOW, Group, Keeper, Stage, UNLIMITED, main, need, wait_for
 
 RANDOM = random.Random(int(os.environ.get("SEED", "1")))
 ROUNDS = int(os.environ.get("ROUNDS", "12" if SLOW == 1 else "2"))
@@ -235,9 +235,26 @@ def a_keeper_gone_for_good_is_loosened_after_10_s():
         need(9.5 < took < 10 + 1.5 * SLOW and g.weight_text() in ("1024", "100"), took)
 
 
+def keepers_that_fail_to_start_do_not_stop_the_waiter():
+    with Stage("fails") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 500)
+        os.kill(k.keeper_pid, signal.SIGKILL)
+        k.process.wait()
+        start = time.monotonic()
+        wait_for(lambda: not alive(k.worker_pid), 1)
+        os.unlink(k.dir + "/run/control.sock")
+        os.mkdir(k.dir + "/run/control.sock")  # it cannot be bound
+        while time.monotonic() - start < 8:
+            need(subprocess.run([HOST, "run"], env=k.env, stderr=subprocess.DEVNULL).returncode == 1, "status")
+            time.sleep(0.05)
+        need(g.cpu_max() == 500, "too soon")
+        wait_for(lambda: g.cpu_max() == UNLIMITED, 6, 0.05)
+
+
 main([a_killed_worker_is_back_within_2_s_and_limits_hold, a_worker_killed_at_random_moments_leaves_a_sound_state,
       five_deaths_in_a_minute_loosen_and_end, a_killed_keeper_takes_its_worker_and_is_adopted,
       all_killed_is_undone_by_restore, one_service_alone_is_restored_by_name, loosen_raises_and_never_lowers,
       all_killed_is_taken_over_by_the_next_start,
       a_keeper_killed_in_mid_write_leaves_the_old_or_the_new, a_torn_journal_is_read_up_to_the_tear,
-      a_keeper_gone_for_good_is_loosened_after_10_s])
+      a_keeper_gone_for_good_is_loosened_after_10_s, keepers_that_fail_to_start_do_not_stop_the_waiter])
