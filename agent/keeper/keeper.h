@@ -45,8 +45,8 @@ int keeper_loosen(const char *runtime_dir, struct err *e);
 
 /*
  * What the process waiting for the keeper's death does: blocks on @pipe_fd until the keeper ends
- * (a byte: in good order, nothing to do), gives a new keeper 10 s to be ready, then loosens all
- * limits. Returns 0 or -errno.
+ * (a byte: in good order, nothing to do), gives a new keeper 10 s to be ready, or as long as
+ * it lives unready, then loosens all limits. Returns 0 or -errno.
  */
 int keeper_wait_and_loosen(const char *runtime_dir, int pipe_fd);
 

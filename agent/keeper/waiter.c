@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,16 +72,12 @@ static bool is_relieved(int runtime_fd, int old_pid)
 static int loosen(int runtime_fd)
 {
 	_cleanup_(journal_closep) struct journal *journal = NULL;
-	_cleanup_(closep) int lock = openat(runtime_fd, "lock", O_RDWR | O_CLOEXEC);
 	struct undo_run run = {.undo = undo_loosen};
 	struct hierarchies h;
 	char boot_id[JOURNAL_BOOT_ID_MAX];
 	struct err e = {};
-	int r;
+	int r = journal_boot_id(boot_id);
 
-	/* A worker that hangs may still hold it; without its keeper it can change nothing. */
-	(void)flock(lock, LOCK_EX | LOCK_NB);
-	r = journal_boot_id(boot_id);
 	if (r == 0)
 		r = hierarchies_find("/proc/self/mountinfo", &h);
 	if (r == 0)
@@ -114,6 +109,20 @@ int keeper_loosen(const char *runtime_dir, struct err *e)
 	return r < 0 ? err_set(e, r, "loosen the limits of the agent that is gone") : 0;
 }
 
+/* -EBUSY while a keeper that may yet be ready holds the lock: the journal is its own. */
+static int loosen_unless_relieved(int runtime_fd, int old_pid)
+{
+	int holder_pid = 0;
+	_cleanup_(closep) int lock_fd = lock_take(runtime_fd, &holder_pid, NULL);
+
+	if (lock_fd < 0 && holder_pid > 0 && lock_pid_is_alive(holder_pid))
+		return -EBUSY;
+	if (is_relieved(runtime_fd, old_pid))
+		return 0;
+	/* A worker that hangs may still hold it; without its keeper it can change nothing. */
+	return loosen(runtime_fd);
+}
+
 int keeper_wait_and_loosen(const char *runtime_dir, int pipe_fd)
 {
 	const struct timespec pause = {.tv_nsec = 200 * NS_PER_MS};
@@ -133,10 +142,14 @@ int keeper_wait_and_loosen(const char *runtime_dir, int pipe_fd)
 	if (n > 0)
 		return 0;
 	until_mono_ns = keeper_now_mono_ns() + GRACE_NS;
-	while (keeper_now_mono_ns() < until_mono_ns) {
-		if (is_relieved(runtime_fd, old_pid))
-			return 0;
+	while (!is_relieved(runtime_fd, old_pid)) {
+		int r = keeper_now_mono_ns() < until_mono_ns
+				? -EBUSY
+				: loosen_unless_relieved(runtime_fd, old_pid);
+
+		if (r != -EBUSY)
+			return r;
 		(void)nanosleep(&pause, NULL);
 	}
-	return loosen(runtime_fd);
+	return 0;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kill -9 of the worker, of the keeper, of all, at random moments and in the middle of writes."""
+import fcntl
 import os
 import random
 import signal
@@ -252,9 +253,54 @@ def keepers_that_fail_to_start_do_not_stop_the_waiter():
         wait_for(lambda: g.cpu_max() == UNLIMITED, 6, 0.05)
 
 
+def left_to_its_waiter(k, g):
+    k.declare(g)
+    k.set("cpu.max", 500)
+    os.kill(k.keeper_pid, signal.SIGKILL)
+    k.process.wait()
+    return next(iter(k.waiters))
+
+
+def a_keeper_still_starting_after_10_s_is_waited_for():
+    with Stage("starting") as (k, g):
+        left_to_its_waiter(k, g)
+        with open(k.dir + "/run/lock", "r+") as lock:
+            wait_for(lambda: held(lock), 2)
+            lock.write(f"{os.getpid()}\n")
+            lock.truncate()
+            lock.flush()
+            time.sleep(12)
+            need(g.cpu_max() == 500, "loosened under a keeper that starts")
+        wait_for(lambda: g.cpu_max() == UNLIMITED, 5, 0.05)
+
+
+def held(lock):
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+def a_waiter_too_late_to_look_leaves_a_new_keeper_alone():
+    with Stage("late") as (k, g):
+        waiter = left_to_its_waiter(k, g)
+        time.sleep(1)  # its ten seconds have begun
+        os.kill(waiter, signal.SIGSTOP)
+        k.start()
+        time.sleep(10)
+        os.kill(waiter, signal.SIGCONT)
+        wait_for(lambda: not alive(waiter), 5)
+        k.declare(g)
+        need(g.cpu_max() == 500 and k.set("cpu.max", 700)["err"] == 0, "moved")
+        k.kill_all()
+        need(k.restore()[0] == 0 and g.cpu_max() == UNLIMITED, "its journal was taken away")
+
+
 main([a_killed_worker_is_back_within_2_s_and_limits_hold, a_worker_killed_at_random_moments_leaves_a_sound_state,
       five_deaths_in_a_minute_loosen_and_end, a_killed_keeper_takes_its_worker_and_is_adopted,
       all_killed_is_undone_by_restore, one_service_alone_is_restored_by_name, loosen_raises_and_never_lowers,
       all_killed_is_taken_over_by_the_next_start,
       a_keeper_killed_in_mid_write_leaves_the_old_or_the_new, a_torn_journal_is_read_up_to_the_tear,
-      a_keeper_gone_for_good_is_loosened_after_10_s, keepers_that_fail_to_start_do_not_stop_the_waiter])
+      a_keeper_gone_for_good_is_loosened_after_10_s, keepers_that_fail_to_start_do_not_stop_the_waiter,
+      a_keeper_still_starting_after_10_s_is_waited_for, a_waiter_too_late_to_look_leaves_a_new_keeper_alone])
