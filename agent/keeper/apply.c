@@ -24,6 +24,16 @@ static int say(struct answer *ans, int err, const char *text)
 	return err;
 }
 
+/* What somebody else wrote is theirs before an order can write it over; who it was, where known. */
+static void see_foreign(struct keeper *k, const struct place *p)
+{
+	if (!claim_is_foreign(k, p->t, p->knob, p->now))
+		return;
+	watch_read(k);
+	if (claim_is_foreign(k, p->t, p->knob, p->now))
+		claim_foreign(k, p->t, p->knob, 0);
+}
+
 static int find_place(struct keeper *k, const struct order *o, struct place *p, struct answer *ans)
 {
 	int r;
@@ -40,6 +50,8 @@ static int find_place(struct keeper *k, const struct order *o, struct place *p, 
 	r = p->ops->get(p->dir, &p->now, p->raw);
 	if (r == -ENODEV)
 		target_check(k, p->t);
+	if (r == 0)
+		see_foreign(k, p);
 	return r;
 }
 

@@ -30,6 +30,13 @@ static void describe_process(int pid, struct answer *notice)
 		notice->uid = st.st_uid;
 }
 
+bool claim_is_foreign(struct keeper *k, const struct target *t, enum knob knob, uint64_t now)
+{
+	const struct journal_entry *e = target_entry(k, t, knob);
+
+	return e && !(e->flags & JOURNAL_YIELDED) && undo_is_foreign(e, now);
+}
+
 void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid)
 {
 	struct answer notice = orders_blank(0, NOTICE_FOREIGN, (uint32_t)(t - k->targets), knob);
@@ -46,6 +53,8 @@ void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid)
 	notice.before = e.value;
 	if (ops->get(dir, &notice.after, raw) < 0)
 		return; /* gone: the sweep says so */
+	if (knob_same(knob, e.value, notice.after))
+		return; /* ours is in force: we wrote after them */
 	describe_process(pid, &notice);
 	notice.baseline = e.baseline;
 	notice.state = STATE_BASELINE | STATE_YIELDED;
@@ -58,16 +67,14 @@ void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid)
 void claim_verify(struct keeper *k, struct target *t)
 {
 	for (int knob = 0; knob < KNOB_HTB_RATE; knob++) {
-		struct journal_entry *e = target_entry(k, t, (enum knob)knob);
 		const struct knob_ops *ops;
 		char raw[KNOB_RAW_MAX];
 		uint64_t id, now;
 		int dir;
 
-		if (!e || e->flags & (JOURNAL_YIELDED | JOURNAL_SHRINKING))
-			continue;
 		ops = target_ops(k, t, (enum knob)knob, &dir, &id);
-		if (ops->get(dir, &now, raw) == 0 && undo_is_foreign(e, now))
+		if (ops && ops->get(dir, &now, raw) == 0 &&
+		    claim_is_foreign(k, t, (enum knob)knob, now))
 			claim_foreign(k, t, (enum knob)knob, 0);
 	}
 }

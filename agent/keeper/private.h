@@ -141,7 +141,12 @@ int apply_read(struct keeper *k, const struct order *o, struct answer *ans);
 /* claim.c: who a knob belongs to. */
 int claim_adopt(struct keeper *k, struct target *t);
 int claim_yield(struct keeper *k, struct target *t);
-/* Somebody (pid 0: unknown) wrote @knob of @t: yields and tells the worker. */
+/* Whether @now, in force, is somebody else's value of a knob that is ours. */
+bool claim_is_foreign(struct keeper *k, const struct target *t, enum knob knob, uint64_t now);
+/*
+ * Somebody (pid 0: unknown) wrote @knob of @t: yields and tells the worker. Does nothing where our
+ * own value is in force again.
+ */
 void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid);
 /* Compares what is in force with what we last wrote; differences are somebody else's. */
 void claim_verify(struct keeper *k, struct target *t);
@@ -173,6 +178,8 @@ void release_shrunk(struct keeper *k, const struct journal_entry *e, int err);
 
 /* watch.c */
 int watch_init(struct keeper *k);
+/* Sees to the writes by others that wait to be read. */
+void watch_read(struct keeper *k);
 void watch_add(struct keeper *k, const struct target *t, enum knob knob);
 void watch_drop(struct keeper *k, const struct target *t, enum knob knob);
 void watch_rebuild(struct keeper *k);

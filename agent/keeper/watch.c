@@ -90,20 +90,25 @@ static void read_inotify(struct keeper *k, const char *bytes, ssize_t n)
 	}
 }
 
-static int on_event(sd_event_source *source, int fd, uint32_t events, void *arg)
+void watch_read(struct keeper *k)
 {
 	char bytes[4096] __attribute__((aligned(8)));
-	struct keeper *k = arg;
 	ssize_t n;
 
-	(void)source;
-	(void)events;
-	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+	while ((n = read(k->watch_fd, bytes, sizeof(bytes))) > 0) {
 		if (k->watch_is_fanotify)
 			read_fanotify(k, bytes, n);
 		else
 			read_inotify(k, bytes, n);
 	}
+}
+
+static int on_event(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	watch_read(arg);
 	return 0;
 }
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Somebody else writes a knob foreshape manages: noticed within 100 ms, told, and left alone until adopted."""
 import os
+import signal
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from keeper_lib import FOREIGN, SLOW, Stage, UNLIMITED, main, need
+from keeper_lib import FOREIGN, SLOW, Stage, UNLIMITED, V1_CPU, main, need
 
 EPERM = -1
 
@@ -108,6 +109,28 @@ def many_foreign_writes_are_all_noticed_in_time():
         need(times[-1] < 100 * SLOW, times)
 
 
+def a_write_between_two_orders_is_theirs_or_undone():
+    with Stage("between") as (k, g):
+        theirs = 0
+        for i in range(10):
+            if i:
+                k.start()
+            g.set_cpu_max(-1 if V1_CPU else "max")
+            k.declare(g)
+            k.set("cpu.max", 900)
+            os.kill(k.keeper_pid, signal.SIGSTOP)
+            last = [k.send("set", target=0, knob="cpu.max", value=1000 + 10 * n) for n in range(60)][-1]
+            time.sleep(0.05)  # all of them wait
+            os.kill(k.keeper_pid, signal.SIGCONT)
+            time.sleep(0.0002 * i)
+            g.set_cpu_max(77777)
+            k.answer(last)
+            need(k.stop() == 0, "stop")
+            need(g.cpu_max() in (777, UNLIMITED), f"ours is left: {g.cpu_max()}")
+            theirs += g.cpu_max() == 777
+        print(f"  {theirs} of 10 stayed, the others were written over and undone")
+
+
 main([a_foreign_write_is_yielded_to, adopting_takes_it_back_with_the_first_baseline, yielding_lets_go_without_writing,
       our_own_writes_are_not_foreign, a_write_while_nobody_ran_is_seen_at_the_start,
-      many_foreign_writes_are_all_noticed_in_time])
+      many_foreign_writes_are_all_noticed_in_time, a_write_between_two_orders_is_theirs_or_undone])
