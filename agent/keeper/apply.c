@@ -186,7 +186,7 @@ static int start_shrink(struct keeper *k, const struct order *o, const struct pl
 	ans->after = p->now;
 	if (r == -EBUSY)
 		return say(ans, r, "more is in use than the new limit allows");
-	return r;
+	return r == -EAGAIN ? say(ans, -EBUSY, "too many shrinks are under way") : r;
 }
 
 static int check_right(struct keeper *k, const struct order *o, const struct place *p,

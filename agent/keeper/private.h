@@ -17,7 +17,7 @@
 #define KEEPER_MAX_QUEUED   512 /* answers a slow worker has not read */
 #define KEEPER_MAX_LINKS    16
 #define KEEPER_MAX_WAITING  64
-#define KEEPER_MAX_SQUEEZES 64 /* at once; more are told to come back (-EBUSY) */
+#define KEEPER_MAX_SQUEEZES 64 /* at once; more are told to come back */
 
 struct target {
 	bool used;
@@ -35,15 +35,52 @@ struct link {
 	int ifindex;
 };
 
+/* undo.c: journal entries back, with or without a keeper. */
+enum undo {
+	UNDO_DONE,   /* nothing of ours is in force any more */
+	UNDO_LEFT,   /* yielded, or changed by somebody else: not ours */
+	UNDO_GONE,   /* the cgroup is gone, and the knob with it */
+	UNDO_SHRINK, /* lower than now: needs a guarded shrink to entry->baseline */
+};
+/* Both return an enum undo or -errno; *ret_dir (to be closed by the caller) with UNDO_SHRINK. */
+typedef int undo_fn_t(const struct hierarchies *h, const struct journal_entry *e, int *ret_dir);
+undo_fn_t undo_exact;  /* the baseline as it was */
+undo_fn_t undo_loosen; /* limits to max(now, baseline), other knobs to the baseline */
+/* Whether what is in force is neither what we last wrote nor what was before. */
+bool undo_is_foreign(const struct journal_entry *e, uint64_t now);
+
+/* Whether @e is of the service with this name or cgroup path; NULL is any. */
+bool undo_is_of(const struct journal_entry *e, const char *service);
+
+struct undo_run {
+	const struct hierarchies *h;
+	struct journal *journal;
+	const char *path; /* or the service's name; NULL: all */
+	undo_fn_t *undo;
+	/* Lowers to the baseline: 0, 1 (pending, tells later), -EAGAIN (not now) or -errno; closes
+	 * @dir_fd. */
+	int (*shrink)(void *arg, const struct journal_entry *e, int dir_fd);
+	restore_tell_t *tell; /* NULL: nobody listens */
+	void *arg;
+	unsigned int restored, refused, pending;
+	struct journal_entry *later; /* [n_later], what a shrink under way is in the way of */
+	size_t n_later;
+};
+/* Once more with the same @run: those left for later. Without any left, @later is freed. */
+void undo_run(struct undo_run *run);
+/* Gives back what a process that died in the middle of guarded shrinks left lowered. */
+void undo_squeezes(const struct hierarchies *h, struct journal *j);
+/* Removes the groups made for services that are empty; of @path alone where not NULL. */
+void undo_groups(const struct hierarchies *h, struct journal *j, const char *path);
+
 /* What a RESTORE, a FORGET or the end waits for. */
 struct release {
 	bool active;
 	uint32_t seq;    /* 0: nobody waits for an answer */
 	uint32_t target; /* or ORDER_NO_TARGET */
 	bool forget, quit;
-	bool again;           /* all of them once this is over */
-	unsigned int pending; /* shrinks under way */
-	unsigned int restored, refused;
+	bool again; /* all of them once this is over */
+	struct undo_run run;
 };
 
 struct keeper {
@@ -162,19 +199,23 @@ struct squeeze_ask {
 	uint32_t clamped;     /* for the answer */
 	bool releasing;       /* tell release_shrunk */
 };
+/* Returns 1, -EAGAIN when the group's other shrink or too many are under way, or -errno. */
 int squeeze_start(struct keeper *k, const struct squeeze_ask *ask);
 /* Whether one is under way in the group of @id; then what it holds is given back. */
+bool squeeze_is_any(const struct keeper *k);
 bool squeeze_is_active(struct keeper *k, uint64_t id);
 void squeeze_cancel(struct keeper *k, uint64_t id);
 /* Ends it without writing: somebody else wrote @knob, or its helper. */
 void squeeze_forget(struct keeper *k, uint64_t id, enum knob knob);
 void squeeze_orphan_all(struct keeper *k); /* no worker left to answer */
-void squeeze_cancel_all(struct keeper *k);
+void squeeze_cancel_all(struct keeper *k); /* and ends a release for good */
 
 /* release.c: baselines back on the loop. */
 int release_start(struct keeper *k, const struct order *o);
 void release_all_and_quit(struct keeper *k);
 void release_shrunk(struct keeper *k, const struct journal_entry *e, int err);
+/* A shrink ended: those that waited for it, and the end once none is left. */
+void release_go_on(struct keeper *k);
 
 /* watch.c */
 int watch_init(struct keeper *k);
@@ -193,40 +234,6 @@ unsigned int links_remove(struct journal *j, restore_tell_t *tell, void *arg);
 void links_drop_class(struct keeper *k, const struct target *t);
 void links_sweep(struct keeper *k);  /* once a second: which went away */
 void links_forget(struct keeper *k); /* after links_remove */
-
-/* undo.c: journal entries back, with or without a keeper. */
-enum undo {
-	UNDO_DONE,   /* nothing of ours is in force any more */
-	UNDO_LEFT,   /* yielded, or changed by somebody else: not ours */
-	UNDO_GONE,   /* the cgroup is gone, and the knob with it */
-	UNDO_SHRINK, /* lower than now: needs a guarded shrink to entry->baseline */
-};
-/* Both return an enum undo or -errno; *ret_dir (to be closed by the caller) with UNDO_SHRINK. */
-typedef int undo_fn_t(const struct hierarchies *h, const struct journal_entry *e, int *ret_dir);
-undo_fn_t undo_exact;  /* the baseline as it was */
-undo_fn_t undo_loosen; /* limits to max(now, baseline), other knobs to the baseline */
-/* Whether what is in force is neither what we last wrote nor what was before. */
-bool undo_is_foreign(const struct journal_entry *e, uint64_t now);
-
-/* Whether @e is of the service with this name or cgroup path; NULL is any. */
-bool undo_is_of(const struct journal_entry *e, const char *service);
-
-struct undo_run {
-	const struct hierarchies *h;
-	struct journal *journal;
-	const char *path; /* or the service's name; NULL: all */
-	undo_fn_t *undo;
-	/* Lowers to the baseline: 0, 1 (pending, tells later) or -errno; closes @dir_fd. */
-	int (*shrink)(void *arg, const struct journal_entry *e, int dir_fd);
-	restore_tell_t *tell; /* NULL: nobody listens */
-	void *arg;
-	unsigned int restored, refused, pending;
-};
-void undo_run(struct undo_run *run);
-/* Gives back what a process that died in the middle of guarded shrinks left lowered. */
-void undo_squeezes(const struct hierarchies *h, struct journal *j);
-/* Removes the groups made for services that are empty; of @path alone where not NULL. */
-void undo_groups(const struct hierarchies *h, struct journal *j, const char *path);
 
 /*
  * listeners.c: how many listening sockets the processes of cgroup @path hold that were made in

@@ -18,6 +18,13 @@ static int shrink_later(void *arg, const struct journal_entry *e, int dir_fd)
 	return squeeze_start(k, &ask);
 }
 
+/* What a shrink of the same group lowers on its way has to wait until that is over. */
+static int undo_unless_shrinking(const struct hierarchies *h, const struct journal_entry *e,
+				 int *ret_dir)
+{
+	return e->flags & JOURNAL_SHRINKING ? -EAGAIN : undo_exact(h, e, ret_dir);
+}
+
 static void forget_target(struct keeper *k, uint32_t index)
 {
 	struct target *t = target_get(k, index);
@@ -37,14 +44,14 @@ static void finish(struct keeper *k)
 	struct answer ans = orders_blank(done.seq, ANSWER_ORDER, done.target, KNOB_CPU_MAX);
 
 	if (done.target == ORDER_NO_TARGET) {
-		done.refused += links_remove(k->journal, NULL, NULL);
+		done.run.refused += links_remove(k->journal, NULL, NULL);
 		links_forget(k);
 	}
 	if (done.forget)
 		forget_target(k, done.target);
 	k->release = (struct release){};
-	ans.before = done.restored;
-	ans.after = done.refused;
+	ans.before = done.run.restored;
+	ans.after = done.run.refused;
 	if (done.seq)
 		orders_answer(k, &ans);
 	if (!done.quit) {
@@ -52,7 +59,8 @@ static void finish(struct keeper *k)
 		return;
 	}
 	undo_groups(&k->h, k->journal, NULL);
-	log_info("ended: %u limits given back, %u could not be", done.restored, done.refused);
+	log_info("ended: %u limits given back, %u could not be", done.run.restored,
+		 done.run.refused);
 	(void)sd_event_exit(k->loop, 0);
 }
 
@@ -71,27 +79,42 @@ static void drop_watches(struct keeper *k)
 
 static void start(struct keeper *k, const char *path)
 {
-	struct undo_run run = {.h = &k->h,
-			       .journal = k->journal,
-			       .path = path,
-			       .undo = undo_exact,
-			       .shrink = shrink_later,
-			       .arg = k};
-
 	for (size_t i = 0; i < k->journal->n; i++) {
 		const struct journal_entry *e = &k->journal->entries[i];
 
 		if (e->kind == JOURNAL_KNOB && (!path || streq(path, e->path)))
 			squeeze_cancel(k, e->cgroup_id);
 	}
+	k->release.run = (struct undo_run){.h = &k->h,
+					   .journal = k->journal,
+					   .path = path,
+					   .undo = undo_unless_shrinking,
+					   .shrink = shrink_later,
+					   .arg = k};
 	k->release.active = true;
-	undo_run(&run);
-	k->release.pending = run.pending;
-	k->release.restored = run.restored;
-	k->release.refused = run.refused;
+	undo_run(&k->release.run);
+	release_go_on(k);
+}
+
+void release_go_on(struct keeper *k)
+{
+	struct undo_run *run = &k->release.run;
+
+	if (!k->release.active)
+		return;
+	if (run->n_later > 0)
+		undo_run(run);
 	drop_watches(k);
-	if (run.pending == 0)
+	if (run->pending > 0 || (run->n_later > 0 && squeeze_is_any(k)))
+		return;
+	run->refused += run->n_later;
+	freep(&run->later);
+	if (!k->release.again) {
 		finish(k);
+		return;
+	}
+	k->release = (struct release){.target = ORDER_NO_TARGET, .quit = true};
+	start(k, NULL);
 }
 
 /* One at a time; the others wait their turn. */
@@ -149,23 +172,15 @@ void release_all_and_quit(struct keeper *k)
 
 void release_shrunk(struct keeper *k, const struct journal_entry *e, int err)
 {
-	if (!k->release.active || k->release.pending == 0)
+	if (!k->release.active || k->release.run.pending == 0)
 		return;
+	k->release.run.pending--;
 	if (err == 0) {
-		k->release.restored++;
+		k->release.run.restored++;
 		(void)journal_delete(k->journal, e);
-		drop_watches(k);
 	} else {
-		k->release.refused++;
+		k->release.run.refused++;
 		log_warning("%s of %s stays above its baseline: more is in use",
 			    knob_rows[e->knob].name, e->path);
 	}
-	if (--k->release.pending > 0)
-		return;
-	if (!k->release.again) {
-		finish(k);
-		return;
-	}
-	k->release = (struct release){.target = ORDER_NO_TARGET, .quit = true};
-	start(k, NULL);
 }

@@ -50,6 +50,15 @@ bool squeeze_is_active(struct keeper *k, uint64_t id)
 	return find(k, id) != NULL;
 }
 
+bool squeeze_is_any(const struct keeper *k)
+{
+	size_t i = 0;
+
+	while (i < KEEPER_MAX_SQUEEZES && !k->squeezes[i])
+		i++;
+	return i < KEEPER_MAX_SQUEEZES;
+}
+
 static void free_squeeze(struct squeeze *q)
 {
 	sd_event_source_disable_unref(q->source);
@@ -162,6 +171,7 @@ static void finish(struct squeeze *q, int err)
 	free_squeeze(q);
 	if (releasing)
 		release_shrunk(k, &entry, err);
+	release_go_on(k);
 }
 
 /* Ends early only by @cancelled: a signal makes a write that waits for pages return. */
@@ -230,7 +240,7 @@ static int start(struct squeeze *q, const struct squeeze_ask *ask)
 	while (q->slot < KEEPER_MAX_SQUEEZES && k->squeezes[q->slot])
 		q->slot++;
 	if (q->slot == KEEPER_MAX_SQUEEZES || find(k, q->entry.cgroup_id))
-		return -EBUSY;
+		return -EAGAIN;
 	r = shrink_start(&q->shrink, &k->h, q->dir, (enum knob)q->entry.knob, ask->goal,
 			 ask->goal_raw, keeper_now_mono_ns());
 	if (r == 0)
@@ -264,8 +274,7 @@ int squeeze_start(struct keeper *k, const struct squeeze_ask *ask)
 			      .releasing = ask->releasing};
 	r = start(q, ask);
 	if (r < 0) {
-		if (r != -EBUSY || !find(k, q->entry.cgroup_id))
-			journal_outcome(q, r);
+		journal_outcome(q, r);
 		free_squeeze(q);
 		return r;
 	}
@@ -309,6 +318,8 @@ void squeeze_orphan_all(struct keeper *k)
 
 void squeeze_cancel_all(struct keeper *k)
 {
+	freep(&k->release.run.later);
+	k->release = (struct release){}; /* what waits for one of them must not start another */
 	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++) {
 		if (k->squeezes[i])
 			squeeze_cancel(k, k->squeezes[i]->entry.cgroup_id);

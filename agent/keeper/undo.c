@@ -158,6 +158,8 @@ static bool undo_one(struct undo_run *run, struct journal_entry *e, bool last)
 		if (r > 0)
 			return true;
 	}
+	if (r == -EAGAIN)
+		return false;
 	switch (r) {
 	case UNDO_DONE:
 		run->restored++;
@@ -192,35 +194,36 @@ static bool is_wanted(const struct undo_run *run, const struct journal_entry *e)
 }
 
 /* The keys stand still while entries come and go. */
-static size_t list_keys(const struct undo_run *run, struct journal_entry *keys)
+static void list_keys(struct undo_run *run)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < run->journal->n; i++) {
+	run->later = calloc(run->journal->n + 1, sizeof(*run->later));
+	for (size_t i = 0; run->later && i < run->journal->n; i++) {
 		if (is_wanted(run, &run->journal->entries[i]))
-			keys[n++] = run->journal->entries[i];
+			run->later[run->n_later++] = run->journal->entries[i];
 	}
-	return n;
 }
 
 void undo_run(struct undo_run *run)
 {
-	_cleanup_(freep) struct journal_entry *keys = calloc(run->journal->n + 1, sizeof(*keys));
-	size_t n = keys ? list_keys(run, keys) : 0;
-
-	for (int pass = 1; pass <= MAX_PASSES && n > 0; pass++) {
+	if (!run->later)
+		list_keys(run);
+	for (int pass = 1; pass <= MAX_PASSES && run->n_later > 0; pass++) {
 		size_t left = 0;
 
-		for (size_t i = 0; i < n; i++) {
-			struct journal_entry *e =
-				journal_find(run->journal, JOURNAL_KNOB, (enum knob)keys[i].knob,
-					     keys[i].cgroup_id);
+		for (size_t i = 0; i < run->n_later; i++) {
+			struct journal_entry key = run->later[i];
+			struct journal_entry *e = journal_find(run->journal, JOURNAL_KNOB,
+							       (enum knob)key.knob, key.cgroup_id);
 
 			if (e && !undo_one(run, e, pass == MAX_PASSES))
-				keys[left++] = keys[i];
+				run->later[left++] = key;
 		}
-		n = left;
+		run->n_later = left;
 	}
+	if (run->n_later > 0)
+		return;
+	free(run->later);
+	run->later = NULL;
 }
 
 void undo_groups(const struct hierarchies *h, struct journal *j, const char *path)

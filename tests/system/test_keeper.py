@@ -339,6 +339,37 @@ def restore_lowers_memory_only_as_far_as_use_allows():
         need(k.stop() == 0 and g.memory_max() == 64 * MIB, "given back once it is free")
 
 
+def more_shrinks_than_can_run_at_once_all_come_back():
+    with Stage("sev") as (k, g):
+        groups = [Group(f"sev/{i}") for i in range(70)]
+        try:
+            for i, one in enumerate(groups):
+                one.set_memory_max(64 * MIB)
+                k.declare(one, target=i)
+                need(k.set("memory.max", 128 * MIB, target=i)["err"] == 0, i)
+            need(k.stop() == 0, "stop")
+            left = [one.path for one in groups if one.memory_max() != 64 * MIB]
+            need(not left, f"above their baseline: {left}")
+        finally:
+            for one in groups:
+                one.remove()
+
+
+def both_limits_of_one_group_come_back():
+    if V1_MEMORY:
+        return  # it has but one
+    with Stage("both") as (k, g):
+        files = {knob: g.file("", knob) for knob in ("memory.max", "memory.high")}
+        for file in files.values():
+            open(file, "w").write(str(64 * MIB))
+        k.declare(g)
+        for knob, value in (("memory.max", 128 * MIB), ("memory.high", 100 * MIB)):
+            need(k.set(knob, value)["err"] == 0, knob)
+        need(k.stop() == 0, "stop")
+        got = {knob: int(open(file).read()) for knob, file in files.items()}
+        need(set(got.values()) == {64 * MIB}, got)
+
+
 def restores_and_forgets_take_turns():
     with Stage("turns") as (k, g):
         g2 = Group("turns2")
