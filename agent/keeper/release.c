@@ -118,20 +118,16 @@ void release_go_on(struct keeper *k)
 }
 
 /* One at a time; the others wait their turn. */
-static int stand_in_line(struct keeper *k, const struct order *o)
-{
-	if (k->n_waiting == KEEPER_MAX_WAITING)
-		return -EBUSY;
-	k->waiting[k->n_waiting++] = *o;
-	return 1;
-}
-
 int release_start(struct keeper *k, const struct order *o)
 {
 	struct target *t = target_get(k, o->target);
 
-	if (k->release.active)
-		return stand_in_line(k, o);
+	if (k->release.active) {
+		if (k->n_waiting == KEEPER_MAX_WAITING)
+			return -EBUSY;
+		k->waiting[k->n_waiting++] = *o;
+		return 1;
+	}
 	if (!t && o->target != ORDER_NO_TARGET)
 		return -ENOENT;
 	if (!t)

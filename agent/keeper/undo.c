@@ -78,24 +78,33 @@ static bool is_shrunk_carefully(const struct journal_entry *e)
 	return e->knob == KNOB_MEMORY_HIGH || e->knob == KNOB_MEMORY_MAX;
 }
 
+/* The knob of @e as it is: 0 where it is ours to undo, else an enum undo or -errno. */
+static int look(const struct hierarchies *h, const struct journal_entry *e,
+		const struct knob_ops **ops, int *ret_dir, uint64_t *now, char raw[KNOB_RAW_MAX])
+{
+	int r;
+
+	if (e->flags & JOURNAL_YIELDED)
+		return UNDO_LEFT;
+	r = open_group(h, e, ops, ret_dir);
+	if (r != 0)
+		return r;
+	r = (*ops)->get(*ret_dir, now, raw);
+	if (r < 0)
+		return r == -ENODEV ? UNDO_GONE : r;
+	return undo_is_foreign(e, *now) ? UNDO_LEFT : 0;
+}
+
 int undo_exact(const struct hierarchies *h, const struct journal_entry *e, int *ret_dir)
 {
 	_cleanup_(closep) int dir = -1;
 	const struct knob_ops *ops;
 	char raw[KNOB_RAW_MAX];
 	uint64_t now;
-	int r;
+	int r = look(h, e, &ops, &dir, &now, raw);
 
-	if (e->flags & JOURNAL_YIELDED)
-		return UNDO_LEFT;
-	r = open_group(h, e, &ops, &dir);
 	if (r != 0)
 		return r;
-	r = ops->get(dir, &now, raw);
-	if (r < 0)
-		return r == -ENODEV ? UNDO_GONE : r;
-	if (undo_is_foreign(e, now))
-		return UNDO_LEFT;
 	if (streq(raw, e->raw))
 		return UNDO_DONE;
 	if (is_shrunk_carefully(e) && e->baseline < now) {
@@ -111,19 +120,11 @@ int undo_loosen(const struct hierarchies *h, const struct journal_entry *e, int 
 	const struct knob_ops *ops;
 	char raw[KNOB_RAW_MAX];
 	uint64_t now;
-	int r;
+	int r = look(h, e, &ops, &dir, &now, raw);
 
 	(void)ret_dir;
-	if (e->flags & JOURNAL_YIELDED)
-		return UNDO_LEFT;
-	r = open_group(h, e, &ops, &dir);
 	if (r != 0)
 		return r;
-	r = ops->get(dir, &now, raw);
-	if (r < 0)
-		return r == -ENODEV ? UNDO_GONE : r;
-	if (undo_is_foreign(e, now))
-		return UNDO_LEFT;
 	if (knob_rows[e->knob].kind == KNOB_LIMIT && now >= e->baseline)
 		return UNDO_DONE;
 	return write_raw(ops, dir, e);
@@ -138,15 +139,6 @@ static void tell(const struct undo_run *run, const struct journal_entry *e, cons
 		run->tell(run->arg, &line);
 }
 
-static int do_shrink(struct undo_run *run, const struct journal_entry *e, int dir)
-{
-	int r = run->shrink(run->arg, e, dir);
-
-	if (r > 0)
-		run->pending++;
-	return r;
-}
-
 /* One entry; whether it is over with, whatever the outcome. */
 static bool undo_one(struct undo_run *run, struct journal_entry *e, bool last)
 {
@@ -154,7 +146,8 @@ static bool undo_one(struct undo_run *run, struct journal_entry *e, bool last)
 	int dir = -1, r = run->undo(run->h, e, &dir);
 
 	if (r == UNDO_SHRINK) {
-		r = do_shrink(run, &copy, dir);
+		r = run->shrink(run->arg, &copy, dir);
+		run->pending += r > 0;
 		if (r > 0)
 			return true;
 	}
