@@ -76,7 +76,24 @@ static int get_v1(int dir_fd, uint64_t *ret, char raw[KNOB_RAW_MAX])
 	return 0;
 }
 
-/* Another period goes by way of no quota: any other order can pass above the parent's ratio. */
+static int write_quota_v1(int dir_fd, uint64_t quota_us)
+{
+	if (quota_us == UNLIMITED)
+		return control_write(dir_fd, QUOTA_V1, "-1");
+	return control_write_u64(dir_fd, QUOTA_V1, quota_us);
+}
+
+/* By way of no quota: any other order can pass above the parent's ratio. */
+static int write_both_v1(int dir_fd, uint64_t quota_us, uint64_t period_us)
+{
+	int r = write_quota_v1(dir_fd, UNLIMITED);
+
+	if (r == 0)
+		r = control_write_u64(dir_fd, PERIOD_V1, period_us);
+	return r == 0 ? write_quota_v1(dir_fd, quota_us) : r;
+}
+
+/* A quota that is refused (below the burst, above the parent) leaves what was. */
 static int write_v1(int dir_fd, uint64_t quota_us, uint64_t period_us)
 {
 	uint64_t old_quota_us, old_period_us;
@@ -84,16 +101,12 @@ static int write_v1(int dir_fd, uint64_t quota_us, uint64_t period_us)
 
 	if (r < 0)
 		return r;
-	if (period_us != old_period_us) {
-		r = control_write(dir_fd, QUOTA_V1, "-1");
-		if (r == 0)
-			r = control_write_u64(dir_fd, PERIOD_V1, period_us);
-		if (r < 0)
-			return r;
-	}
-	if (quota_us == UNLIMITED)
-		return control_write(dir_fd, QUOTA_V1, "-1");
-	return control_write_u64(dir_fd, QUOTA_V1, quota_us);
+	if (period_us == old_period_us)
+		return write_quota_v1(dir_fd, quota_us);
+	r = write_both_v1(dir_fd, quota_us, period_us);
+	if (r < 0)
+		(void)write_both_v1(dir_fd, old_quota_us, old_period_us);
+	return r;
 }
 
 static int set_v1(int dir_fd, uint64_t mcpu)

@@ -38,6 +38,39 @@ def quota_below_burst_makes_the_burst_give_way():
         need(k.stop() == 0 and g.cpu_max() == UNLIMITED, "back")
 
 
+def a_baseline_of_another_period_comes_back():
+    if not V1_CPU:
+        return  # quota and period are one file there
+    with Stage("period") as (k, g):
+        quota, period, burst = (g.file(f"cpu.cfs_{name}_us", "") for name in ("quota", "period", "burst"))
+        for file, value in ((period, "10000"), (quota, "2000")):
+            open(file, "w").write(value)
+        k.declare(g)
+        need(k.set("cpu.max", 90)["err"] == 0 and k.set("cpu.max.burst", 9000)["err"] == 0, "set")
+        need(open(period).read() == "100000\n", "a longer period")
+        need(k.stop() == 0, "stop")
+        need([open(file).read().strip() for file in (quota, period, burst)] == ["2000", "10000", "0"], "baseline")
+
+
+def a_refused_quota_leaves_the_old_one():
+    if not V1_CPU:
+        return
+    with Stage("refused") as (k, g):
+        open(g.cpu_max_file(), "w").write("10000")
+        child = Group("refused/kid")
+        quota, period = (child.file(f"cpu.cfs_{name}_us", "") for name in ("quota", "period"))
+        for file, value in ((period, "50000"), (quota, "2000")):
+            open(file, "w").write(value)
+        k.declare(child)
+        need(k.set("cpu.max", 15)["err"] == 0, "a longer period")
+        open(g.cpu_max_file(), "w").write("2000")
+        got = k.set("cpu.max", 300)
+        need(got["err"] == EINVAL and k.ask("read", target=0, knob="cpu.max")["after"] == 15, got)
+        need(k.ask("restore", target="all")["after"] == 1, "a parent in the way")
+        need(child.cpu_max() == 15, f"without a limit: {child.cpu_max()}")
+        child.remove()
+
+
 def values_pass_the_gate_only():
     with Stage("gate") as (k, g):
         k.declare(g)
