@@ -19,7 +19,8 @@
 
 /*
  * FORGET and RESTORE are answered when the last guarded shrink ended: before = knobs given back,
- * after = knobs that could not be. They take turns; 64 may wait (else -EBUSY).
+ * after = knobs that could not be. They take turns; 64 may wait (else -EBUSY). TARGET with another
+ * cgroup than @target has is -EBUSY until that one is forgotten.
  */
 enum order_kind {
 	ORDER_TARGET,  /* declare or re-declare @target: name, cgroup, make, interface, htb_minor */

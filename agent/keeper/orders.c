@@ -172,5 +172,7 @@ void orders_detach(struct keeper *k)
 	k->orders_fd = -1;
 	k->release.seq = 0;
 	k->n_waiting = 0;
+	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++)
+		k->targets[i].orphaned = true;
 	squeeze_orphan_all(k);
 }

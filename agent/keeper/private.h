@@ -21,6 +21,7 @@
 
 struct target {
 	bool used;
+	bool orphaned; /* named by a worker that is gone; the next one counts anew */
 	char name[ORDER_NAME_MAX];
 	char path[GROUP_PATH_MAX];
 	int dir[HIERARCHY_COUNT];     /* O_PATH, -1 where missing */

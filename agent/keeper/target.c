@@ -200,8 +200,11 @@ int target_declare(struct keeper *k, const struct order *o, struct answer *ans)
 {
 	struct target *t = &k->targets[o->target];
 	struct err e = {};
+	bool moves = t->used && !streq(t->path, o->path);
 	int r = group_allowed(o->path, k->own_groups, &e);
 
+	if (r == 0 && moves && t->alive && !t->orphaned)
+		r = err_say(&e, -EBUSY, "%s has to be forgotten first", t->path);
 	if (r == 0 && o->flags & ORDER_MAKE)
 		r = group_make(&k->h, o->path, &e);
 	if (r < 0) {
@@ -209,13 +212,14 @@ int target_declare(struct keeper *k, const struct order *o, struct answer *ans)
 		return r;
 	}
 	drop_namesakes(k, t, o->path);
-	if (t->used && !streq(t->path, o->path))
+	if (moves)
 		target_forget(k, t);
 	if (open_dirs(k, t, o->path)) {
 		memcpy(t->path, o->path, sizeof(t->path));
 		take_over(k, t);
 	}
 	t->used = true;
+	t->orphaned = false;
 	memcpy(t->name, o->name, sizeof(t->name));
 	memcpy(t->interface, o->interface, sizeof(t->interface));
 	t->htb_minor = o->htb_minor;

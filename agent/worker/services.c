@@ -102,9 +102,9 @@ static void place(struct worker_service *s)
 /* What goes on for a service over a reload: everything but what its policy says. */
 static void inherit(struct worker_service *s, struct worker_service *old)
 {
-	s->target = old->target;
 	if (!streq(s->cgroup, old->cgroup))
-		return;
+		return; /* the old one is forgotten, the new one a target of its own */
+	s->target = old->target;
 	s->present = old->present;
 	s->declared = old->declared;
 	s->cgroup_id = old->cgroup_id;
@@ -143,13 +143,23 @@ static void inherit_windows(struct worker_service *s, struct worker_service *old
 			}
 }
 
+static void forgotten(struct agent *a, const struct worker_pending *p, const struct answer *ans)
+{
+	if (ans->err == 0 || ans->err == -ENOENT)
+		a->target_used[p->order.target] = false;
+	else
+		log_warning("target %u is not given back: %s", p->order.target,
+			    strerror(-ans->err));
+}
+
+/* Its number is free once the keeper has given the baselines back. */
 static void forget(struct agent *a, struct worker_service *old)
 {
-	struct worker_pending p = {.order = {.kind = ORDER_FORGET, .target = old->target}};
+	struct worker_pending p = {.order = {.kind = ORDER_FORGET, .target = old->target},
+				   .done = forgotten};
 
-	if (old->declared)
+	if (old->target != ORDER_NO_TARGET)
 		(void)orders_send(a, &p);
-	a->target_used[old->target] = false;
 }
 
 static void say_findings(const struct policy_errors *errors)
@@ -304,9 +314,13 @@ int services_load(struct agent *a, bool first, struct err *e)
 		policy_set_free(set);
 		return *e->text ? r : err_set(e, r, "prepare %s", a->conf.policies_dir);
 	}
-	for (size_t i = 0; i < a->n_services; i++)
-		if (!by_name(list, set->n_services, a->services[i].policy->name))
+	for (size_t i = 0; i < a->n_services; i++) {
+		const struct worker_service *s =
+			by_name(list, set->n_services, a->services[i].policy->name);
+
+		if (!s || s->target == ORDER_NO_TARGET)
 			forget(a, &a->services[i]);
+	}
 	services_free(a);
 	controller_free(a->controller);
 	policy_set_free(a->set);
@@ -353,7 +367,13 @@ static void declared(struct agent *a, const struct worker_pending *p, const stru
 
 static void declare(struct agent *a, struct worker_service *s)
 {
-	struct worker_pending p = {
+	struct worker_pending p;
+
+	if (s->target == ORDER_NO_TARGET)
+		s->target = free_target(a);
+	if (s->target == ORDER_NO_TARGET)
+		return; /* all are taken until one forgotten is given back */
+	p = (struct worker_pending){
 		.order = {.kind = ORDER_TARGET,
 			  .target = s->target,
 			  .cgroup_id = s->cgroup_id,

@@ -121,6 +121,22 @@ def a_removed_event_leaves_the_forecast():
     check("and leaves the forecast", wait_for(lambda: ahead() < 1.5 * usual, 5), f"{usual} {ahead()}")
 
 
+def a_moved_policy_lets_the_old_group_go():
+    path, free = knob_file("batch")
+    moved = path.replace("/batch/", "/moved/")
+    w.policy("batch", BATCH.replace("/batch }", "/moved }"))
+    sleeper = w.exec_in("batch", ["/bin/sleep", "60"])
+    check("its group is made", wait_for(lambda: os.path.exists(moved), 5), moved)
+    check("a policy with another cgroup is taken", w.cli("reload").returncode == 0, "")
+    check("the old cgroup has no limit any more", wait_for(lambda: read(path) == free, 10), read(path))
+    check("the new one gets one", wait_for(lambda: read(moved) != free, 30), read(moved))
+    w.policy("batch", BATCH)
+    check("it moves back", w.cli("reload").returncode == 0 and
+          wait_for(lambda: read(moved) == free and read(path) != free, 30), read(moved) + read(path))
+    sleeper.kill()
+    sleeper.wait()
+
+
 def restore_gives_back():
     path, free = knob_file("batch")
     r = w.cli("restore")
@@ -176,6 +192,7 @@ status_says_what_is()
 observe_writes_nothing()
 enforce_limits_and_says_why()
 a_removed_event_leaves_the_forecast()
+a_moved_policy_lets_the_old_group_go()
 restore_gives_back()
 a_broken_policy_keeps_the_last_good()
 an_old_listener_is_named()

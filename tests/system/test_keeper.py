@@ -160,6 +160,25 @@ def restore_and_forget_give_baselines_back():
         need(k.set("cpu.max", 600)["err"] == ENOENT, "forgotten")
 
 
+def a_target_moves_only_once_it_is_forgotten():
+    with Stage("moves") as (k, g):
+        other = Group("moves2")
+        try:
+            k.declare(g)
+            k.set("cpu.max", 300)
+            got = k.ask("target", target=0, name="t0", path=other.path)
+            need(got["err"] == EBUSY and g.path in got["text"], got)
+            need(k.ask("forget", target=0)["err"] == 0 and g.cpu_max() == UNLIMITED, "the old one is free")
+            k.declare(other)
+            need(k.set("cpu.max", 400)["err"] == 0 and other.cpu_max() == 400, "the new one is not")
+            os.kill(k.worker_pid, signal.SIGKILL)
+            k.meet_worker()
+            k.declare(g)  # the next worker counts anew
+            need(other.cpu_max() == 400, "moved by a new worker")
+        finally:
+            other.remove()
+
+
 def groups_are_made_and_removed():
     g = Group("none")
     g.remove()
