@@ -46,7 +46,7 @@ void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid)
 	uint64_t id;
 	int dir;
 
-	if (!found)
+	if (!found || found->flags & JOURNAL_YIELDED)
 		return;
 	e = *found;
 	ops = target_ops(k, t, knob, &dir, &id);
@@ -59,8 +59,9 @@ void claim_foreign(struct keeper *k, struct target *t, enum knob knob, int pid)
 	notice.baseline = e.baseline;
 	notice.state = STATE_BASELINE | STATE_YIELDED;
 	e.flags = (e.flags | JOURNAL_YIELDED) & ~(uint32_t)JOURNAL_SHRINKING;
-	squeeze_forget(k, id, knob);
 	(void)journal_put(k->journal, &e);
+	squeeze_forget(k, id, knob);
+	watch_drop(k, t, knob);
 	orders_answer(k, &notice);
 }
 
@@ -105,6 +106,7 @@ int claim_adopt(struct keeper *k, struct target *t)
 		r = journal_put(k->journal, &e);
 		if (r < 0)
 			return r;
+		watch_add(k, t, (enum knob)knob);
 	}
 	return 0;
 }
@@ -129,6 +131,7 @@ static int yield_one(struct keeper *k, struct target *t, enum knob knob)
 		memcpy(e.name, t->name, sizeof(e.name));
 	}
 	squeeze_cancel(k, e.cgroup_id);
+	watch_drop(k, t, knob);
 	e.flags = (e.flags | JOURNAL_YIELDED) & ~(uint32_t)JOURNAL_SHRINKING;
 	return journal_put(k->journal, &e);
 }

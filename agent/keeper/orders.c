@@ -122,6 +122,10 @@ static void flush(struct keeper *k)
 		k->queue_n--;
 	}
 	(void)sd_event_source_set_io_events(k->orders_source, k->queue_n ? EPOLLOUT : EPOLLIN);
+	if (k->queue_n == 0 && k->n_lost > 0) {
+		log_warning("the worker read no answers for a while: %u are lost", k->n_lost);
+		k->n_lost = 0;
+	}
 }
 
 /* No order is read while answers wait, so only notices can ever find the queue full. */
@@ -130,7 +134,7 @@ void orders_answer(struct keeper *k, const struct answer *ans)
 	if (k->orders_fd < 0 || (k->queue_n == 0 && send_now(k, ans)))
 		return;
 	if (k->queue_n == KEEPER_MAX_QUEUED) {
-		log_warning("the worker reads no answers: one is lost");
+		k->n_lost++;
 		return;
 	}
 	k->queue[(k->queue_start + k->queue_n++) % KEEPER_MAX_QUEUED] = *ans;

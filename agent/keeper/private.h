@@ -108,6 +108,7 @@ struct keeper {
 	size_t n_deaths;
 	struct answer *queue; /* ring of KEEPER_MAX_QUEUED */
 	size_t queue_start, queue_n;
+	unsigned int n_lost; /* notices there was no room for, not told yet */
 
 	struct target targets[ORDER_MAX_TARGETS];
 	struct release release;
@@ -220,8 +221,9 @@ void release_go_on(struct keeper *k);
 
 /* watch.c */
 int watch_init(struct keeper *k);
-/* Sees to the writes by others that wait to be read. */
+/* Sees to the writes by others that wait to be read; with very many, to the first of them. */
 void watch_read(struct keeper *k);
+/* Where the journal has the knob, and it is not yielded. */
 void watch_add(struct keeper *k, const struct target *t, enum knob knob);
 void watch_drop(struct keeper *k, const struct target *t, enum knob knob);
 void watch_rebuild(struct keeper *k);

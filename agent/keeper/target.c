@@ -164,10 +164,8 @@ static uint32_t describe(struct keeper *k, const struct target *t)
 /* What an earlier keeper of this boot wrote here is ours to go on with. */
 static void take_over(struct keeper *k, struct target *t)
 {
-	for (int knob = 0; knob < KNOB_HTB_RATE; knob++) {
-		if (target_entry(k, t, (enum knob)knob))
-			watch_add(k, t, (enum knob)knob);
-	}
+	for (int knob = 0; knob < KNOB_HTB_RATE; knob++)
+		watch_add(k, t, (enum knob)knob);
 	claim_verify(k, t);
 }
 

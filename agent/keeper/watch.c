@@ -14,6 +14,8 @@
 #include "agent/keeper/private.h"
 #include "agent/log.h"
 
+#define READS_A_WAKE 16 /* a writer in a loop is not to keep orders waiting */
+
 struct watch {
 	dev_t dev;
 	ino_t ino;
@@ -93,9 +95,12 @@ static void read_inotify(struct keeper *k, const char *bytes, ssize_t n)
 void watch_read(struct keeper *k)
 {
 	char bytes[4096] __attribute__((aligned(8)));
-	ssize_t n;
 
-	while ((n = read(k->watch_fd, bytes, sizeof(bytes))) > 0) {
+	for (int i = 0; i < READS_A_WAKE; i++) {
+		ssize_t n = read(k->watch_fd, bytes, sizeof(bytes));
+
+		if (n <= 0)
+			return;
 		if (k->watch_is_fanotify)
 			read_fanotify(k, bytes, n);
 		else
@@ -127,8 +132,6 @@ int watch_init(struct keeper *k)
 	r = sd_event_add_io(k->loop, &source, k->watch_fd, EPOLLIN, on_event, k);
 	if (r == 0)
 		r = sd_event_source_set_floating(source, 1);
-	if (r >= 0)
-		r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
 	return r;
 }
 
@@ -185,10 +188,13 @@ static int add_file(struct keeper *k, const struct target *t, enum knob knob, in
 
 void watch_add(struct keeper *k, const struct target *t, enum knob knob)
 {
+	const struct journal_entry *e = target_entry(k, t, knob);
 	const struct knob_ops *ops;
 	uint64_t id;
 	int dir, r = 0;
 
+	if (!e || e->flags & JOURNAL_YIELDED)
+		return;
 	ops = target_ops(k, t, knob, &dir, &id);
 	for (size_t i = 0; ops && i < ARRAY_SIZE(ops->files) && ops->files[i] && r == 0; i++)
 		r = add_file(k, t, knob, dir, ops->files[i]);
@@ -229,8 +235,7 @@ void watch_rebuild(struct keeper *k)
 		struct target *t = &k->targets[i];
 
 		for (int knob = 0; t->used && t->alive && knob < KNOB_HTB_RATE; knob++) {
-			if (target_entry(k, t, (enum knob)knob))
-				watch_add(k, t, (enum knob)knob);
+			watch_add(k, t, (enum knob)knob);
 		}
 	}
 	verify_all(k); /* what was written while nobody looked */

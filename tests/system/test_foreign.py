@@ -109,6 +109,41 @@ def many_foreign_writes_are_all_noticed_in_time():
         need(times[-1] < 100 * SLOW, times)
 
 
+def a_writer_in_a_loop_is_told_of_once():
+    with Stage("flood") as (k, g):
+        k.declare(g)
+        k.set("cpu.max", 1000)
+        stop = time.monotonic() + 2
+        loop = "import os,sys\nfd = os.open(sys.argv[1], os.O_WRONLY)\nn = 0\n" \
+               "while True: n += 1; os.pwrite(fd, b'%d' % (50000 + n % 2 * 10000), 0)"
+        used_before = cpu_s(k.keeper_pid)
+        p = subprocess.Popen(["/usr/bin/python3", "-c", loop, g.cpu_max_file()])
+        slowest = 0
+        try:
+            while time.monotonic() < stop:
+                start = time.monotonic()
+                need(k.ask("read", target=0, knob="cpu.weight")["err"] == 0, "read")
+                slowest = max(slowest, time.monotonic() - start)
+                time.sleep(0.02)
+        finally:
+            p.kill()
+            p.wait()
+        used = cpu_s(k.keeper_pid) - used_before
+        told = [n for n in k.notices if n["kind"] == FOREIGN]
+        print(f"  {used:.2f} s of CPU in 2 s, slowest order {slowest * 1000:.0f} ms")
+        need(len(told) == 1 and told[0]["pid"] == p.pid, told[:3])
+        need(used < 0.5, used)
+        need(k.ask("adopt", target=0)["err"] == 0 and k.set("cpu.max", 1000)["err"] == 0, "adopt")
+        g.set_cpu_max(55555)
+        k.notices = []
+        need(k.notice(FOREIGN)["after"] == 556, "watched again")
+
+
+def cpu_s(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def a_write_between_two_orders_is_theirs_or_undone():
     with Stage("between") as (k, g):
         theirs = 0
@@ -133,4 +168,5 @@ def a_write_between_two_orders_is_theirs_or_undone():
 
 main([a_foreign_write_is_yielded_to, adopting_takes_it_back_with_the_first_baseline, yielding_lets_go_without_writing,
       our_own_writes_are_not_foreign, a_write_while_nobody_ran_is_seen_at_the_start,
-      many_foreign_writes_are_all_noticed_in_time, a_write_between_two_orders_is_theirs_or_undone])
+      many_foreign_writes_are_all_noticed_in_time, a_write_between_two_orders_is_theirs_or_undone,
+      a_writer_in_a_loop_is_told_of_once])
