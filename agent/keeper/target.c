@@ -189,8 +189,10 @@ static void drop_namesakes(struct keeper *k, const struct target *t, const char 
 	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++) {
 		struct target *other = &k->targets[i];
 
-		if (other->used && other != t && streq(other->path, path))
-			target_forget(k, other);
+		if (!other->used || other == t || !streq(other->path, path))
+			continue;
+		target_check(k, other);
+		target_forget(k, other);
 	}
 }
 
@@ -210,6 +212,7 @@ int target_declare(struct keeper *k, const struct order *o, struct answer *ans)
 		return r;
 	}
 	drop_namesakes(k, t, o->path);
+	target_check(k, t); /* made anew before the sweep came by: what is journaled died with it */
 	if (moves)
 		target_forget(k, t);
 	if (open_dirs(k, t, o->path)) {

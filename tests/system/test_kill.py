@@ -253,6 +253,20 @@ def keepers_that_fail_to_start_do_not_stop_the_waiter():
         wait_for(lambda: g.cpu_max() == UNLIMITED, 6, 0.05)
 
 
+def groups_made_anew_leave_nothing_in_the_journal():
+    with Stage("anew") as (k, g):
+        k.declare(g)
+        for i in range(5):
+            need(k.set("cpu.max", 300)["err"] == 0 and k.set("cpu.weight", 50 + i)["err"] == 0, i)
+            g.remove()
+            g.make()
+            k.declare(g, target=i % 2)  # before the sweep has come by
+            k.declare(g)
+        k.kill_all()
+        code, said = k.restore()
+        need(code == 0 and not said["knobs"], said)
+
+
 def left_to_its_waiter(k, g):
     k.declare(g)
     k.set("cpu.max", 500)
@@ -302,5 +316,6 @@ main([a_killed_worker_is_back_within_2_s_and_limits_hold, a_worker_killed_at_ran
       all_killed_is_undone_by_restore, one_service_alone_is_restored_by_name, loosen_raises_and_never_lowers,
       all_killed_is_taken_over_by_the_next_start,
       a_keeper_killed_in_mid_write_leaves_the_old_or_the_new, a_torn_journal_is_read_up_to_the_tear,
-      a_keeper_gone_for_good_is_loosened_after_10_s, keepers_that_fail_to_start_do_not_stop_the_waiter,
+      groups_made_anew_leave_nothing_in_the_journal, a_keeper_gone_for_good_is_loosened_after_10_s,
+      keepers_that_fail_to_start_do_not_stop_the_waiter,
       a_keeper_still_starting_after_10_s_is_waited_for, a_waiter_too_late_to_look_leaves_a_new_keeper_alone])
