@@ -90,19 +90,6 @@ static int on_respawn(sd_event_source *source, uint64_t at_us, void *arg)
 	return 0;
 }
 
-/* Five deaths within a minute: it will not come right by itself. */
-static bool is_hopeless(struct keeper *k)
-{
-	uint64_t now = keeper_now_mono_ns(), oldest;
-	size_t n = ARRAY_SIZE(k->deaths_mono_ns);
-
-	k->deaths_mono_ns[k->n_deaths++ % n] = now;
-	if (k->n_deaths < n)
-		return false;
-	oldest = k->deaths_mono_ns[k->n_deaths % n];
-	return now - oldest <= DEATHS_WITHIN_NS;
-}
-
 /* How many of the last deaths are less than a minute old. */
 static unsigned int recent_deaths(const struct keeper *k)
 {
@@ -112,6 +99,15 @@ static unsigned int recent_deaths(const struct keeper *k)
 	for (size_t i = 0; i < MIN(k->n_deaths, ARRAY_SIZE(k->deaths_mono_ns)); i++)
 		n += now - k->deaths_mono_ns[i] <= DEATHS_WITHIN_NS;
 	return n;
+}
+
+/* Five deaths within a minute: it will not come right by itself. */
+static bool is_hopeless(struct keeper *k)
+{
+	size_t n = ARRAY_SIZE(k->deaths_mono_ns);
+
+	k->deaths_mono_ns[k->n_deaths++ % n] = keeper_now_mono_ns();
+	return recent_deaths(k) == n;
 }
 
 static int on_exit_of_worker(sd_event_source *source, const siginfo_t *si, void *arg)
