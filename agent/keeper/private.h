@@ -67,7 +67,10 @@ struct undo_run {
 	struct journal_entry *later; /* [n_later], what a shrink under way is in the way of */
 	size_t n_later;
 };
-/* Once more with the same @run: those left for later. Without any left, @later is freed. */
+/*
+ * Counts what came of it in @run; without memory for a list that is one refused. Once more with the
+ * same @run: those left for later. Without any left, @later is freed.
+ */
 void undo_run(struct undo_run *run);
 /* Gives back what a process that died in the middle of guarded shrinks left lowered. */
 void undo_squeezes(const struct hierarchies *h, struct journal *j);

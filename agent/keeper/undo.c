@@ -200,7 +200,8 @@ void undo_run(struct undo_run *run)
 {
 	if (!run->later)
 		list_keys(run);
-	for (int pass = 1; pass <= MAX_PASSES && run->n_later > 0; pass++) {
+	run->refused += !run->later;
+	for (int pass = 1; pass <= MAX_PASSES && run->later && run->n_later > 0; pass++) {
 		size_t left = 0;
 
 		for (size_t i = 0; i < run->n_later; i++) {
