@@ -61,7 +61,7 @@ static void fill_state(struct keeper *k, const struct place *p, struct answer *a
 
 	ans->cgroup_id = p->t->id[HIERARCHY_UNIFIED];
 	ans->baseline = p->now;
-	ans->state = squeeze_is_active(k, p->id) ? STATE_SHRINKING : 0;
+	ans->state = squeeze_is_active(k, p->knob, p->id) ? STATE_SHRINKING : 0;
 	if (!e)
 		return;
 	if (e->flags & JOURNAL_WRITTEN) {
@@ -213,10 +213,10 @@ static int set_to(struct keeper *k, const struct order *o, struct place *p, uint
 		(p->knob == KNOB_MEMORY_HIGH || p->knob == KNOB_MEMORY_MAX) && want < p->now;
 	int r;
 
-	if (squeeze_is_active(k, p->id) && p->knob >= KNOB_MEMORY_HIGH) {
+	if (squeeze_is_active(k, p->knob, p->id) && p->knob >= KNOB_MEMORY_HIGH) {
 		if (lowers_memory)
 			return say(ans, -EBUSY, "a shrink is under way");
-		squeeze_cancel(k, p->id);
+		squeeze_cancel(k, p->knob, p->id);
 	} else if (knob_same(p->knob, want, p->now)) {
 		return 0;
 	}

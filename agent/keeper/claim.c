@@ -130,7 +130,7 @@ static int yield_one(struct keeper *k, struct target *t, enum knob knob)
 		memcpy(e.path, t->path, sizeof(e.path));
 		memcpy(e.name, t->name, sizeof(e.name));
 	}
-	squeeze_cancel(k, e.cgroup_id);
+	squeeze_cancel(k, knob, e.cgroup_id);
 	watch_drop(k, t, knob);
 	e.flags = (e.flags | JOURNAL_YIELDED) & ~(uint32_t)JOURNAL_SHRINKING;
 	return journal_put(k->journal, &e);

@@ -206,10 +206,10 @@ struct squeeze_ask {
 };
 /* Returns 1, -EAGAIN when the group's other shrink or too many are under way, or -errno. */
 int squeeze_start(struct keeper *k, const struct squeeze_ask *ask);
-/* Whether one is under way in the group of @id; then what it holds is given back. */
 bool squeeze_is_any(const struct keeper *k);
-bool squeeze_is_active(struct keeper *k, uint64_t id);
-void squeeze_cancel(struct keeper *k, uint64_t id);
+/* Whether one is under way in group @id of @knob's hierarchy; then its old values go back. */
+bool squeeze_is_active(struct keeper *k, enum knob knob, uint64_t id);
+void squeeze_cancel(struct keeper *k, enum knob knob, uint64_t id);
 /* Ends it without writing: somebody else wrote @knob, or its helper. */
 void squeeze_forget(struct keeper *k, uint64_t id, enum knob knob);
 void squeeze_orphan_all(struct keeper *k); /* no worker left to answer */

@@ -83,7 +83,7 @@ static void start(struct keeper *k, const char *path)
 		const struct journal_entry *e = &k->journal->entries[i];
 
 		if (e->kind == JOURNAL_KNOB && (!path || streq(path, e->path)))
-			squeeze_cancel(k, e->cgroup_id);
+			squeeze_cancel(k, (enum knob)e->knob, e->cgroup_id);
 	}
 	k->release.run = (struct undo_run){.h = &k->h,
 					   .journal = k->journal,

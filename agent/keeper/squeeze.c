@@ -35,19 +35,24 @@ struct squeeze {
 	bool journaled; /* that it squeezes */
 };
 
-static struct squeeze *find(struct keeper *k, uint64_t id)
+static struct squeeze *find(struct keeper *k, enum knob knob, uint64_t id)
 {
+	int where = hierarchy_of_knob(&k->h, knob);
+
 	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++) {
+		struct squeeze *q = k->squeezes[i];
+
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): finish() cleared its slot */
-		if (k->squeezes[i] && k->squeezes[i]->entry.cgroup_id == id)
-			return k->squeezes[i];
+		if (q && q->entry.cgroup_id == id &&
+		    hierarchy_of_knob(&k->h, (enum knob)q->entry.knob) == where)
+			return q;
 	}
 	return NULL;
 }
 
-bool squeeze_is_active(struct keeper *k, uint64_t id)
+bool squeeze_is_active(struct keeper *k, enum knob knob, uint64_t id)
 {
-	return find(k, id) != NULL;
+	return find(k, knob, id) != NULL;
 }
 
 bool squeeze_is_any(const struct keeper *k)
@@ -239,7 +244,7 @@ static int start(struct squeeze *q, const struct squeeze_ask *ask)
 
 	while (q->slot < KEEPER_MAX_SQUEEZES && k->squeezes[q->slot])
 		q->slot++;
-	if (q->slot == KEEPER_MAX_SQUEEZES || find(k, q->entry.cgroup_id))
+	if (q->slot == KEEPER_MAX_SQUEEZES || find(k, (enum knob)q->entry.knob, q->entry.cgroup_id))
 		return -EAGAIN;
 	r = shrink_start(&q->shrink, &k->h, q->dir, (enum knob)q->entry.knob, ask->goal,
 			 ask->goal_raw, keeper_now_mono_ns());
@@ -282,23 +287,27 @@ int squeeze_start(struct keeper *k, const struct squeeze_ask *ask)
 	return 1;
 }
 
-void squeeze_cancel(struct keeper *k, uint64_t id)
+static void cancel(struct squeeze *q)
 {
-	struct squeeze *q = find(k, id);
-	int r;
+	int r = end_thread(q);
 
-	if (!q)
-		return;
-	r = end_thread(q);
 	if (r == -ECANCELED)
 		shrink_abort(&q->shrink);
 	finish(q, r == -EINTR ? -ECANCELED : r);
 }
 
+void squeeze_cancel(struct keeper *k, enum knob knob, uint64_t id)
+{
+	struct squeeze *q = find(k, knob, id);
+
+	if (q)
+		cancel(q);
+}
+
 /* What somebody else wrote stays; the other knob of the two goes back. */
 void squeeze_forget(struct keeper *k, uint64_t id, enum knob knob)
 {
-	struct squeeze *q = find(k, id);
+	struct squeeze *q = find(k, knob, id);
 
 	if (!q || knob < KNOB_MEMORY_HIGH)
 		return;
@@ -322,6 +331,6 @@ void squeeze_cancel_all(struct keeper *k)
 	k->release = (struct release){}; /* what waits for one of them must not start another */
 	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++) {
 		if (k->squeezes[i])
-			squeeze_cancel(k, k->squeezes[i]->entry.cgroup_id);
+			cancel(k->squeezes[i]);
 	}
 }
