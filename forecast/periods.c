@@ -28,6 +28,8 @@
 #define EDGE_SHARE    100  /* an edge is as wide as this part of a period */
 #define EDGE_WEIGHT   2.0  /* of edges against hills */
 #define MORE_ACF      0.35 /* autocorrelation that a further period needs in what is left */
+#define KNOWN_CYCLES  3    /* of a known multiple of a period found, which then needs less ... */
+#define KNOWN_ACF     0.2  /* ... autocorrelation in what is left */
 #define OFTEN         5    /* cycles in which one unrelated to the others must show */
 #define SAME          0.04 /* periods this near are one */
 
@@ -339,6 +341,22 @@ static bool fits(const struct search *s, size_t period, const unsigned int *foun
 	return related && (n == 0 || s->acf[period] >= MORE_ACF);
 }
 
+/* Whether known @period, a multiple of one found, shows in what is left of @s: less will do for it.
+ */
+static bool likely(struct search *s, size_t period, const unsigned int *found, size_t n)
+{
+	bool multiple = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (near(found[i], period))
+			return false;
+		multiple = multiple || divides(found[i], period);
+	}
+	if (!multiple || period > s->longest || period * KNOWN_CYCLES > s->n || !transform(s))
+		return false;
+	return s->acf[period] >= KNOWN_ACF && hill(s, period, period / 7) > 0;
+}
+
 static void sort_longest_first(unsigned int *v, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -370,6 +388,12 @@ size_t periods_find(const double *x, size_t n, unsigned int max_period, const un
 			break;
 		ret[found++] = (unsigned int)period;
 		remove_season(&s, period);
+	}
+	for (size_t i = 0; i < n_known && found > 0 && found < max; i++) {
+		if (!likely(&s, known[i], ret, found))
+			continue;
+		ret[found++] = known[i];
+		remove_season(&s, known[i]);
 	}
 	sort_longest_first(ret, found);
 	return found;

@@ -50,6 +50,25 @@ static void day_and_week_are_found_at_minutes(void **state)
 	assert_true(abs((int)found[1] - 1440) < 10);
 }
 
+/* Hours of a day that is a little lower at the end of the week. */
+static void a_weak_week_is_found_where_it_is_known(void **state)
+{
+	static const unsigned int known[] = {168};
+	unsigned int found[FORECAST_MAX_PERIODS];
+	uint64_t seed = 3;
+
+	(void)state;
+	for (int week = 0; week < 2; week++) {
+		for (int t = 0; t < 5 * 168; t++)
+			x[t] = 2 + sin(t * 2 * M_PI / 24) - (week && t / 24 % 7 >= 5 ? 0.36 : 0) +
+			       0.25 * input_normal(&seed);
+		assert_int_equal(periods_find(x, 5 * 168, 300, known, 1, found, 3), 1 + week);
+		assert_int_equal(found[week], 24);
+	}
+	assert_int_equal(found[0], 168);
+	assert_int_equal(find(5 * 168, 300, found), 1);
+}
+
 static void noise_and_wander_have_no_period(void **state)
 {
 	unsigned int found[FORECAST_MAX_PERIODS];
@@ -89,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strong_period_is_found_after_two_cycles),
 		cmocka_unit_test(day_and_week_are_found_at_minutes),
+		cmocka_unit_test(a_weak_week_is_found_where_it_is_known),
 		cmocka_unit_test(noise_and_wander_have_no_period),
 		cmocka_unit_test(nothing_is_found_in_too_little),
 	};
