@@ -38,7 +38,8 @@ void combine_init(struct series *s)
 		k->covered[0] = 0.8f;
 		k->covered[1] = 0.9f;
 		k->covered[2] = 0.98f;
-		k->shift = k->peak_shift = (struct grid_shift){};
+		memset(k->shift, 0, sizeof(k->shift));
+		k->peak_shift = (struct grid_shift){};
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
 			double rest = (1 - FIRST_WEIGHT) / (SERIES_MODELS - 1);
 
@@ -175,11 +176,11 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	}
 	if (series_past(s)->steps < s->judge_from)
 		return;
-	grid_correct(&k->shift, q);
+	grid_correct(&k->shift[w->regime], q);
 	grid_temper(q, highest(s));
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
-	grid_learn(&k->shift, q, x, pace(k));
+	grid_learn(&k->shift[w->regime], q, x, pace(k));
 	judge_models(k, w->guesses, x);
 	k->n_scored++;
 }
@@ -256,6 +257,7 @@ void combine_issue(struct series *s)
 			continue;
 		step = horizon_at(k, past->steps);
 		w->due = past->steps + step;
+		w->regime = past_regime(past);
 		combine(s, step, k, k, 0, w->guesses, q);
 		for (int i = 0; i < FORECAST_LEVELS; i++)
 			w->q[i] = (float)q[i];
@@ -290,8 +292,10 @@ void combine_predict(const struct series *s, unsigned int step, double *q)
 	const struct bucket *to = &s->buckets[series_bucket(s, step, &share)];
 	const struct bucket *from = to > s->buckets ? to - 1 : to;
 	struct guess guesses[SERIES_MODELS];
+	uint32_t regime;
 
 	combine(s, step, from, to, share, guesses, q);
-	grid_correct_between(&from->shift, &to->shift, share, q);
+	regime = past_regime(series_past(s));
+	grid_correct_between(&from->shift[regime], &to->shift[regime], share, q);
 	grid_temper(q, highest(s));
 }

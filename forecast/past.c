@@ -13,6 +13,9 @@
 #define SLOW_STEPS   400.0
 #define REGIME_STEPS 30.0 /* how far ahead the present unrest says something */
 #define REGIME_POWER 0.6
+#define BURST        3.0  /* usual errors: more above the forecast is a burst */
+#define UNREST_STEPS 30   /* that it counts for */
+#define UNREST_FROM  50   /* values, before which none is seen */
 #define ERROR_FLOOR  1e-4 /* on the log scale: a hundredth of a per cent */
 
 size_t past_size(unsigned int max_period)
@@ -28,6 +31,7 @@ void past_init(struct past *p, unsigned int max_period)
 	p->last = p->max = p->mean = 0;
 	p->offset = OFFSET_MIN;
 	p->error_fast = p->error_slow = 0;
+	p->unrest = 0;
 }
 
 void past_push(struct past *p, double value)
@@ -57,6 +61,9 @@ void past_error(struct past *p, double error)
 {
 	double size = fmin(fabs(error), 5), n = (double)p->count;
 
+	p->unrest -= p->unrest > 0;
+	if (n > UNREST_FROM && error > BURST * p->error_slow)
+		p->unrest = UNREST_STEPS;
 	p->error_slow += (size - p->error_slow) / fmin(n, SLOW_STEPS);
 	/* One wild value must not widen everything that follows. */
 	size = fmin(size, 6 * fmax(p->error_slow, ERROR_FLOOR));

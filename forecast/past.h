@@ -11,13 +11,14 @@
 
 /* Plain memory: the ring follows the struct. */
 struct past {
-	uint64_t steps;      /* that have passed, gaps included */
-	uint64_t count;      /* values measured */
-	uint32_t size;       /* of the ring */
-	uint32_t max_period; /* the longest period that fits it three times */
-	double last, max;    /* newest and largest value measured; 0 before the first */
-	double mean;         /* slow, of the values */
-	double offset;       /* of the log scale: x = log(value + offset) */
+	uint64_t steps;       /* that have passed, gaps included */
+	uint64_t count;       /* values measured */
+	uint32_t size;        /* of the ring */
+	uint32_t max_period;  /* the longest period that fits it three times */
+	double last, max;     /* newest and largest value measured; 0 before the first */
+	double mean;          /* slow, of the values */
+	double offset;        /* of the log scale: x = log(value + offset) */
+	uint32_t unrest, pad; /* steps that the last burst still counts */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
 	float ring[];       /* on the log scale */
@@ -37,6 +38,14 @@ void past_rescale(struct past *p, double to);
 
 /* Learns the size of one-step errors from @error on the log scale. */
 void past_error(struct past *p, double error);
+
+/* Whether a burst came lately: where one came, more are likely. What is learned of tails is kept
+ * apart. */
+enum { PAST_CALM, PAST_UNREST, PAST_REGIMES };
+static inline uint32_t past_regime(const struct past *p)
+{
+	return p->unrest > 0 ? PAST_UNREST : PAST_CALM;
+}
 
 /* How far the value @step ahead may lie from a forecast of it, before a model's own factor. */
 double past_spread(const struct past *p, unsigned int step);

@@ -18,6 +18,7 @@
 /* A forecast of one step that waits for its value. */
 struct waiting_step {
 	uint64_t due;                        /* the step it is about; 0: none waits */
+	uint32_t regime, pad;                /* when it was issued */
 	float q[FORECAST_LEVELS];            /* of the combination, before calibration */
 	struct guess guesses[SERIES_MODELS]; /* lo and hi of size 1, before the model's factor */
 };
@@ -48,7 +49,7 @@ struct bucket {
 	float loss;       /* of the combination */
 	float covered[3]; /* share in the intervals of 80, 90, 98 % */
 	struct score scores[SERIES_MODELS];
-	struct grid_shift shift, peak_shift;
+	struct grid_shift shift[PAST_REGIMES], peak_shift;
 	struct waiting_peak peaks[SERIES_PEAKS];
 };
 
