@@ -29,7 +29,9 @@ json_t *json_attached(struct agent *a, size_t i);
 
 /*
  * The forecast of service @i, or of its API @api (-1: its CPU), at each of the @n horizons; with
- * one horizon also the path to it. Answers {"horizons": [], ...} while nothing is learned yet.
+ * one horizon also the path to it ("points") and what was measured before ("history", null with
+ * several: at most 400 values, oldest first, each the mean of a step of "step_ns", the last one
+ * ending at "ends_real_ns"). Answers {"horizons": [], ...} while nothing is learned yet.
  */
 json_t *json_forecast(struct agent *a, size_t i, int api, const uint64_t *horizons_ns, size_t n);
 

@@ -111,6 +111,13 @@ void series_predict_peak(const struct series *s, unsigned int steps, struct fore
 uint64_t series_count(const struct series *s); /* values observed, gaps not counted */
 double series_last(const struct series *s);    /* newest value, NAN before the first */
 
+/*
+ * Fills @ret with the newest @n values, oldest first, NAN where not measured. They are as the
+ * models know them: to six digits, without the effect of known events. Returns how many there are:
+ * @n, or fewer, as many as have passed or are remembered (three times max_period, at least 64).
+ */
+size_t series_past_values(const struct series *s, double *ret, size_t n);
+
 /* What is shown of the combination: weight, mean pinball loss and name of each model; periods
  * found. */
 struct series_report {

@@ -242,6 +242,29 @@ int controller_forecast(const struct controller *c, uint32_t service, int api, u
 	return (int)n;
 }
 
+int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
+		    double *values, size_t max, struct forecast_past *ret)
+{
+	const struct ladder *l;
+	unsigned int steps;
+	size_t k;
+
+	*ret = (struct forecast_past){};
+	if (service >= c->n || api >= (int)c->services[service].n_apis)
+		return -ENOENT;
+	l = ladder_of(&c->services[service], api);
+	if (!l)
+		return 0;
+	k = ladder_pick(l, horizon_ns, &steps);
+	*ret = (struct forecast_past){
+		.step_ns = l->step_ns[k],
+		.measured = series_count(l->series[k]),
+		.age_ns = l->part[k].elapsed_ns,
+		.steps_ahead = steps,
+	};
+	return (int)series_past_values(l->series[k], values, MIN(max, INT32_MAX));
+}
+
 double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api)
 {
 	const struct service_state *s;

@@ -171,6 +171,19 @@ struct forecast_point {
 };
 int controller_forecast(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
 			struct forecast_point *points, size_t max, struct series_report *report);
+/*
+ * What was measured of the same, on the same clock: fills @values with up to @max steps, oldest
+ * first, NAN where not measured (series_past_values), and @ret. Returns the number of values,
+ * -ENOENT.
+ */
+struct forecast_past {
+	uint64_t step_ns;
+	uint64_t measured;        /* values in all, those not remembered included */
+	uint64_t age_ns;          /* since the last step ended */
+	unsigned int steps_ahead; /* to the horizon */
+};
+int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
+		    double *values, size_t max, struct forecast_past *ret);
 /* CPU-us per request of @api of @service; NAN: not learned yet. */
 double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api);
 double controller_base_mcpu(const struct controller *c, uint32_t service);

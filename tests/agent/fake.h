@@ -213,6 +213,17 @@ int controller_forecast(const struct controller *c, uint32_t service, int api, u
 	return 2;
 }
 
+int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
+		    double *values, size_t max, struct forecast_past *ret)
+{
+	size_t n = MIN(max, 900);
+
+	*ret = (struct forecast_past){.step_ns = NS_PER_S, .measured = 7200, .steps_ahead = 450};
+	for (size_t i = 0; i < n; i++)
+		values[i] = i % 100 == 50 ? NAN : 700 + (double)(i % 20);
+	return (int)n;
+}
+
 #define FAKE_ASKED(...) (void)snprintf(fake_asked, sizeof(fake_asked), __VA_ARGS__)
 
 int agent_reload(struct agent *a, struct err *e)

@@ -82,6 +82,27 @@ static void explain_has_the_contract_s_keys(void **state)
 	assert_true(json_is_null(json_object_get(knob, "baseline")));
 }
 
+static void one_horizon_has_its_path_and_what_came_before(void **state)
+{
+	const uint64_t horizons_ns[] = {60 * NS_PER_S, 3600 * NS_PER_S};
+	json_auto_t *one = json_forecast(NULL, 0, -1, horizons_ns, 1),
+		    *two = json_forecast(NULL, 0, -1, horizons_ns, 2);
+	const json_t *history = json_object_get(one, "history"),
+		     *values = json_object_get(history, "values");
+
+	assert_true(has_keys(one, "schema service route unit horizons points history"));
+	assert_true(
+		has_keys(json_array_get(json_object_get(one, "horizons"), 0),
+			 "horizon_ns mean q models periods_steps loss coverage step_ns measured"));
+	assert_int_equal(json_array_size(json_object_get(one, "points")), 2);
+	/* 900 steps: means of 3, none where nothing was measured. */
+	assert_int_equal(json_array_size(values), 300);
+	assert_int_equal(json_integer_value(json_object_get(history, "step_ns")), 3 * NS_PER_S);
+	assert_float_equal(json_number_value(json_array_get(values, 0)), 701, 1e-9);
+	assert_true(json_is_null(json_object_get(two, "history")));
+	assert_int_equal(json_array_size(json_object_get(two, "points")), 0);
+}
+
 static void numbers_that_are_none_are_null(void **state)
 {
 	json_auto_t *nan = json_number(NAN), *inf = json_number(INFINITY),
@@ -109,6 +130,7 @@ int main(void)
 		cmocka_unit_test(status_has_the_contract_s_keys),
 		cmocka_unit_test(apis_has_the_contract_s_keys),
 		cmocka_unit_test(explain_has_the_contract_s_keys),
+		cmocka_unit_test(one_horizon_has_its_path_and_what_came_before),
 		cmocka_unit_test(numbers_that_are_none_are_null),
 		cmocka_unit_test(a_route_is_found_with_and_without_its_method),
 	};

@@ -226,6 +226,8 @@ static void a_reload_keeps_what_services_of_equal_name_learned(void **state)
 	static struct world w;
 	static struct world changed;
 	struct forecast_point before[5], after[5];
+	struct forecast_past past;
+	double values[5];
 	struct controller *c = NULL;
 	struct series_report report;
 	uint64_t seed = 11;
@@ -246,6 +248,10 @@ static void a_reload_keeps_what_services_of_equal_name_learned(void **state)
 	assert_true(controller_forecast(c, 2, -1, 5 * NS_PER_S, after, 5, &report) == 5);
 	assert_true(same_bits(before[4].f.q[Q99], after[4].f.q[Q99]));
 	assert_int_equal(controller_forecast(c, 0, -1, 5 * NS_PER_S, after, 5, &report), 0);
+	assert_int_equal(controller_past(c, 2, -1, 5 * NS_PER_S, values, 5, &past), 5);
+	assert_true(past.step_ns == NS_PER_S && past.steps_ahead == 5 && past.measured > 0);
+	assert_int_equal(controller_past(c, 0, -1, 5 * NS_PER_S, values, 5, &past), 0);
+	assert_int_equal(controller_past(c, 99, -1, 5 * NS_PER_S, values, 5, &past), -ENOENT);
 	changed.controller = c;
 	for (int t = 0; t < 50; t++) {
 		any_input(&changed, &seed);
