@@ -25,7 +25,7 @@ struct run {
 	const struct backtest_conf *conf;
 	struct series *series;
 	double pinball, size, error; /* sums over scored steps */
-	size_t in80, in90, in95, in98, scored, origins;
+	size_t in80, in90, in95, in98, scored, origins, last_origin;
 	uint64_t learn_ns, forecast_ns;
 	size_t forecasts;
 };
@@ -93,6 +93,7 @@ static void time_forecast(struct run *r)
 static void forecast_from(struct run *r, size_t origin)
 {
 	r->origins++;
+	r->last_origin = origin;
 	time_forecast(r);
 	for (size_t step = 1; step <= r->conf->horizon; step++) {
 		struct forecast f;
@@ -100,6 +101,8 @@ static void forecast_from(struct run *r, size_t origin)
 		series_predict(r->series, (unsigned int)step, &f);
 		score(r, &f, r->s->values[origin + step]);
 		emit(r, origin, step, &f);
+		if (r->conf->last)
+			r->conf->last[step - 1] = f;
 	}
 }
 
@@ -179,6 +182,7 @@ static void finish(const struct run *r, struct backtest_score *ret)
 	double n = (double)r->scored;
 
 	*ret = (struct backtest_score){.origins = r->origins, .scored = r->scored};
+	ret->last_origin = r->last_origin;
 	ret->wql = r->size > 0 ? r->pinball / r->size : NAN;
 	ret->mase = r->error / n / naive_error(r->s, r->conf->train);
 	ret->coverage80 = (double)r->in80 / n;

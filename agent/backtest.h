@@ -14,11 +14,14 @@
 struct backtest_conf {
 	size_t train, horizon, stride; /* steps */
 	FILE *emit;                    /* every forecast goes here as CSV; NULL: nowhere */
+	struct forecast
+		*last; /* [horizon]: takes the forecasts of the last origin; NULL: nobody asks */
 	void (*progress)(size_t step, size_t steps); /* now and then; NULL: nobody asks */
 };
 
 struct backtest_score {
 	size_t origins, scored; /* scored: steps with a value to compare with */
+	size_t last_origin;     /* index of the newest value its forecasts know */
 	double wql;  /* mean of twice the pinball loss at .05 .1 .25 .5 .75 .9 .95 over mean |y| */
 	double mase; /* mean |y - median| over that of "as the step before" in the training part */
 	double coverage80, coverage90, coverage95, coverage98;

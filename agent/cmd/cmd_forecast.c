@@ -3,15 +3,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 #include "agent/client.h"
-#include "agent/client_cmd.h"
 #include "agent/cmd/forecast_csv.h"
+#include "agent/cmd/forecast_plot.h"
+#include "agent/json.h"
 #include "agent/show.h"
 #include "agent/table.h"
 
-#define INDENT       4
-#define SMALL_WEIGHT 0.005 /* of a model not worth a word */
+#define MAX_ROWS  20 /* of a path; the chart shows the rest */
+#define PATH_SIZE 1400
 
 /* clang-format off */
 static const struct cmd_option options[] = {
@@ -44,57 +46,43 @@ static void add_point(struct table *t, uint64_t ahead_ns, const json_t *point, b
 	}
 }
 
-static void print_periods(const json_t *periods, size_t *column)
-{
-	const json_t *p;
-	char word[40];
-	size_t i;
-
-	screen_word(stdout, column, INDENT,
-		    json_array_size(periods) ? "; periods of" : "; no period found");
-	json_array_foreach (periods, i, p) {
-		(void)snprintf(word, sizeof(word), "%s %lld", i ? "," : "", json_integer_value(p));
-		screen_word(stdout, column, INDENT, word);
-	}
-	if (json_array_size(periods))
-		screen_word(stdout, column, INDENT, " steps");
-}
-
 /* The models behind one horizon that weigh anything, the periods, and how the interval held. */
 static void print_models(const json_t *horizon)
 {
-	const json_t *models = json_object_get(horizon, "models"), *m;
-	const json_t *held = json_object_get(json_object_get(horizon, "coverage"), "0.9");
 	uint64_t ahead_ns = (uint64_t)json_integer_value(json_object_get(horizon, "horizon_ns"));
-	size_t column = (size_t)printf("%s ahead:", show_ns(ahead_ns).text), i;
-	char word[80];
+	json_int_t step_ns = json_integer_value(json_object_get(horizon, "step_ns"));
+	size_t column = (size_t)printf("%s ahead:", show_ns(ahead_ns).text);
+	struct series_report report;
+	char basis[400];
 
-	json_array_foreach (models, i, m) {
-		double weight = show_number(json_object_get(m, "weight"));
-
-		if (!(weight >= SMALL_WEIGHT))
-			continue;
-		(void)snprintf(word, sizeof(word), " %.40s %.2f",
-			       show_text(json_object_get(m, "name"), "?"), weight);
-		screen_word(stdout, &column, INDENT, word);
-	}
-	print_periods(json_object_get(horizon, "periods_steps"), &column);
-	if (json_is_number(held)) {
-		(void)snprintf(word, sizeof(word), "; 90%% interval held %.20s",
-			       show_percent(held).text);
-		screen_word(stdout, &column, INDENT, word);
-	}
-	printf("\n");
+	forecast_plot_report(horizon, &report);
+	plot_basis(basis, sizeof(basis), &report, (uint64_t)MAX(step_ns, 0));
+	forecast_plot_basis(column, basis);
 }
 
-static void print_forecast(const json_t *answer)
+static void print_table(const json_t *rows, const char *ahead_key, bool cores)
+{
+	size_t n = json_array_size(rows), shown = MIN(n, MAX_ROWS);
+	struct table t;
+
+	table_start(&t, columns, ARRAY_SIZE(columns));
+	for (size_t i = 1; i <= shown; i++) {
+		const json_t *one = json_array_get(rows, i * n / shown - 1);
+
+		add_point(&t, (uint64_t)json_integer_value(json_object_get(one, ahead_key)), one,
+			  cores);
+	}
+	table_print(&t, stdout);
+	table_free(&t);
+}
+
+static void print_forecast(const json_t *answer, const struct plot *chart)
 {
 	const json_t *horizons = json_object_get(answer, "horizons"),
 		     *points = json_object_get(answer, "points");
-	bool cores = streq(show_text(json_object_get(answer, "unit"), ""), "mcpu"), path;
+	bool cores = streq(show_text(json_object_get(answer, "unit"), ""), "mcpu");
 	const char *route = show_text(json_object_get(answer, "route"), NULL);
 	const json_t *one;
-	struct table t;
 	size_t i;
 
 	printf("%s%s%s, %s\n", show_text(json_object_get(answer, "service"), "?"), route ? " " : "",
@@ -103,15 +91,11 @@ static void print_forecast(const json_t *answer)
 		printf("nothing learned yet\n");
 		return;
 	}
-	path = json_array_size(points) > 0;
-	table_start(&t, columns, ARRAY_SIZE(columns));
-	json_array_foreach (path ? points : horizons, i, one)
-		add_point(&t,
-			  (uint64_t)json_integer_value(
-				  json_object_get(one, path ? "ahead_ns" : "horizon_ns")),
-			  one, cores);
-	table_print(&t, stdout);
-	table_free(&t);
+	forecast_plot_show(chart);
+	if (json_array_size(points) > 0)
+		print_table(points, "ahead_ns", cores);
+	else
+		print_table(horizons, "horizon_ns", cores);
 	json_array_foreach (horizons, i, one)
 		print_models(one);
 }
@@ -137,16 +121,68 @@ static void make_path(char *path, size_t size, const char *what, const char *hor
 		       horizon ? client_escape(ahead, sizeof(ahead), horizon) : "");
 }
 
+/* The farthest horizon with as much measured before it as it is far, or the nearest; "" for none.
+ */
+static void choose_horizon(const json_t *answer, char *buf, size_t size)
+{
+	const json_t *horizons = json_object_get(answer, "horizons"), *one;
+	double chosen_ns = 0;
+	size_t i;
+
+	json_array_foreach (horizons, i, one) {
+		double horizon_ns = show_number(json_object_get(one, "horizon_ns"));
+		double measured_ns = show_number(json_object_get(one, "measured")) *
+				     show_number(json_object_get(one, "step_ns"));
+
+		if (i == 0 || (measured_ns >= horizon_ns && horizon_ns > chosen_ns))
+			chosen_ns = horizon_ns;
+	}
+	*buf = '\0';
+	if (chosen_ns >= 1)
+		(void)snprintf(buf, size, "%.0fus", chosen_ns / (double)NS_PER_US);
+}
+
+/* Asks for the path to the horizon that suits a picture best. */
+static int get_path(const char *what, const json_t *answer, json_t **ret, struct err *e)
+{
+	char path[PATH_SIZE], horizon[40];
+
+	choose_horizon(answer, horizon, sizeof(horizon));
+	if (!*horizon)
+		return 0;
+	make_path(path, sizeof(path), what, horizon);
+	return client_get(path, ret, e);
+}
+
+static int show(const struct cmd_args *args, json_t *answer, const struct plot *chart)
+{
+	if (args->json)
+		return json_print(stdout, json_incref(answer)) < 0 ? EXIT_FAILED : EXIT_OK;
+	print_forecast(answer, chart);
+	return EXIT_OK;
+}
+
 static int run(const struct cmd *cmd, struct cmd_args *args)
 {
-	char path[1400];
+	const char *horizon = cmd_option(args, "horizon");
+	json_auto_t *answer = NULL, *ahead = NULL;
+	_cleanup_(plot_free) struct plot chart = {};
+	char path[PATH_SIZE];
+	struct err e = {};
+	int r;
 
 	if (cmd_option(args, "csv"))
 		return forecast_csv_main(cmd, args);
 	if (args->n_words != 1)
 		return cmd_usage(cmd, "takes SERVICE, SERVICE/API, or --csv FILE");
-	make_path(path, sizeof(path), args->words[0], cmd_option(args, "horizon"));
-	return client_show(args, path, print_forecast);
+	make_path(path, sizeof(path), args->words[0], horizon);
+	r = client_get(path, &answer, &e);
+	if (r == 0 && !args->json && !horizon)
+		r = get_path(args->words[0], answer, &ahead, &e);
+	if (r < 0)
+		return client_failed(r, &e);
+	forecast_plot_answer(ahead ? ahead : answer, &chart);
+	return show(args, answer, &chart);
 }
 
 const struct cmd cmd_forecast = {
@@ -154,11 +190,13 @@ const struct cmd cmd_forecast = {
 	.args = "SERVICE[/API] | --csv FILE",
 	.help = "what a service or API will need; or backtest a CSV file",
 	.more = "For a service: CPUs. For one of its APIs, named like 'checkout/POST /v1/orders/{id}' or "
-		"'checkout/v1/orders/{id}': requests per second. Each row is a horizon, with the mean and quantiles of "
-		"what is expected there, and below the models with their weights, the periods found, and how often "
-		"the 90 % interval held.\n\n"
+		"'checkout/v1/orders/{id}': requests per second. The chart shows what was measured, then the median and "
+		"the 90 % band, in local time, for --horizon or the farthest horizon that as much was measured for. "
+		"Each row below is a horizon, with the mean and quantiles of what is expected there; then come the "
+		"models with their weights, the periods found, and how often the 90 % interval held.\n\n"
 		"With --csv the file is read instead, in rolling-origin fashion: after --train, a forecast of "
-		"--horizon is made every --stride and compared with what came.",
+		"--horizon is made every --stride and compared with what came. The chart shows the last of "
+		"them.",
 	.options = options,
 	.json = true,
 	.run = run,

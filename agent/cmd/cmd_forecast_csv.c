@@ -15,6 +15,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
+#include "agent/cmd/forecast_plot.h"
 #include "agent/csv.h"
 #include "agent/json.h"
 #include "agent/show.h"
@@ -117,7 +118,7 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 static void print_table(const struct csv_series *s, const struct backtest_conf *c,
 			const struct backtest_score *score)
 {
-	char step[TEXT], horizon[TEXT];
+	char step[TEXT], horizon[TEXT], period[TEXT];
 	const struct series_report *r = &score->report;
 
 	printf("%s: %zu steps of %s, %zu missing\n", s->column, s->n,
@@ -132,9 +133,11 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 	       show_fixed(100 * score->coverage90, 1, " %").text,
 	       show_fixed(100 * score->coverage95, 1, " %").text,
 	       show_fixed(100 * score->coverage98, 1, " %").text);
-	printf("periods (steps)         ");
+	printf("periods                 ");
 	for (size_t i = 0; i < r->n_periods; i++)
-		printf("%s%u", i > 0 ? ", " : "", r->periods[i]);
+		printf("%s%s (%u steps)", i > 0 ? ", " : "",
+		       plot_period(period, sizeof(period), r->periods[i] * s->step_ns),
+		       r->periods[i]);
 	printf("%s\n\n%-22s %6s %10s\n", r->n_periods > 0 ? "" : "none found", "MODEL", "WEIGHT",
 	       "LOSS");
 	for (size_t i = 0; i < r->n_models; i++)
@@ -160,6 +163,8 @@ static int run(struct cmd_args *args, const struct lengths *l)
 {
 	_cleanup_(csv_free) struct csv_series s = {};
 	_cleanup_(fclosep) FILE *emit = NULL;
+	_cleanup_(freep) struct forecast *last = NULL;
+	_cleanup_(plot_free) struct plot chart = {};
 	struct backtest_score score;
 	struct backtest_conf conf;
 	struct err e = {};
@@ -177,15 +182,23 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	}
 	if (open_emit(args, &emit) < 0)
 		return EXIT_FAILED;
+	last = calloc(conf.horizon, sizeof(*last));
+	if (!last)
+		return cmd_failed("out of memory");
+	conf.last = last;
 	conf.emit = emit;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	if (backtest_run(&s, &conf, &score, &e) < 0) {
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
 	}
+	forecast_plot_backtest(&s, &conf, &score, &chart);
 	if (args->json)
 		return print_json(&s, &conf, &score);
 	print_table(&s, &conf, &score);
+	printf("\nthe last forecast:\n");
+	forecast_plot_show(&chart);
+	forecast_plot_basis((size_t)printf("based on"), chart.basis);
 	return EXIT_OK;
 }
 

@@ -197,7 +197,16 @@ def check_people(agent):
     table = agent.run("apis").stdout.splitlines()
     table += agent.run("forecast", "checkout").stdout.splitlines() + agent.run("explain", "checkout").stdout.splitlines()
     check("tables fit 80 columns", all(len(line) <= WIDTH for line in table), table)
+    check_chart(agent)
     check("an empty agent says so", "no services" in empty_status())
+
+
+def check_chart(agent):
+    plain, dots = [agent.run("forecast", "checkout", env={"LC_ALL": locale, "TZ": "UTC"}).stdout
+                   for locale in ("C", "C.UTF-8")]
+    check("a chart in ASCII", plain.isascii() and "* measured   - median   . 90 % band" in plain
+          and "ets 0.75, last 0.25; a period of 20 s; 90% interval held 90.0%" in plain, plain)
+    check("a chart in Unicode", "\u2500" in dots and "\u2591" in dots and " UTC\n" in dots, dots)
 
 
 def empty_status():

@@ -81,6 +81,10 @@ def test_contract(d):
         check("the same twice", a.read() == b.read())
     table = forecast(path, "--train", "8h", "--horizon", "30m", "--stride", "20m")
     check("table for people", "weighted quantile loss" in table.stdout and not table.stderr, table.stderr)
+    check("chart for people", "90 % band" in table.stdout and "based on " in table.stdout
+          and "48 min (48 steps)" in table.stdout and max(map(
+              len, table.stdout.split("the last forecast")[1].splitlines())) <= 80,
+          table.stdout)
 
 
 def test_forms(d):
