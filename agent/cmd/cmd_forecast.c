@@ -23,6 +23,7 @@ static const struct cmd_option options[] = {
 	{ "step", "DURATION", "time from row to row; needed where there is no time column" },
 	{ "train", "DURATION", "history before the first forecast" },
 	{ "stride", "DURATION", "time from forecast to forecast" },
+	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
 	{},
 };
@@ -177,11 +178,13 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 		return cmd_usage(cmd, "takes SERVICE, SERVICE/API, or --csv FILE");
 	make_path(path, sizeof(path), args->words[0], horizon);
 	r = client_get(path, &answer, &e);
-	if (r == 0 && !args->json && !horizon)
+	if (r == 0 && !horizon && (!args->json || cmd_option(args, "svg")))
 		r = get_path(args->words[0], answer, &ahead, &e);
 	if (r < 0)
 		return client_failed(r, &e);
 	forecast_plot_answer(ahead ? ahead : answer, &chart);
+	if (forecast_plot_svg(args, &chart) < 0)
+		return EXIT_FAILED;
 	return show(args, answer, &chart);
 }
 

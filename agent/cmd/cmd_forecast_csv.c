@@ -193,6 +193,8 @@ static int run(struct cmd_args *args, const struct lengths *l)
 		return EXIT_FAILED;
 	}
 	forecast_plot_backtest(&s, &conf, &score, &chart);
+	if (forecast_plot_svg(args, &chart) < 0)
+		return EXIT_FAILED;
 	if (args->json)
 		return print_json(&s, &conf, &score);
 	print_table(&s, &conf, &score);

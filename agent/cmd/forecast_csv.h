@@ -6,8 +6,8 @@
 #include "agent/cmd.h"
 
 /*
- * Backtests the file of option --csv; takes --column, --step, --train, --horizon, --stride and
- * --emit besides. Returns the exit code.
+ * Backtests the file of option --csv; takes --column, --step, --train, --horizon, --stride,
+ * --svg and --emit besides. Returns the exit code.
  */
 int forecast_csv_main(const struct cmd *cmd, struct cmd_args *args);
 

@@ -9,6 +9,7 @@
 #include "agent/base/util.h"
 #include "agent/chart.h"
 #include "agent/show.h"
+#include "agent/svg.h"
 #include "agent/table.h"
 
 #define MAX_STEP_NS (366 * S_PER_DAY * NS_PER_S) /* of an answer; no agent has a longer one */
@@ -125,6 +126,8 @@ void forecast_plot_backtest(const struct csv_series *s, const struct backtest_co
 	*ret = (struct plot){.unit = "", .clock = clock};
 	(void)snprintf(ret->title, sizeof(ret->title), "%s", s->column);
 	plot_basis(ret->basis, sizeof(ret->basis), &score->report, s->step_ns);
+	if (s->n_missing == s->n)
+		return;
 	if (clock)
 		ret->origin_real_ns = s->start_real_ns + (int64_t)(origin * s->step_ns);
 	for (size_t i = past / each * each; i > 0; i -= each) {
@@ -158,6 +161,17 @@ void forecast_plot_basis(size_t column, const char *basis)
 		basis += n + (basis[n] == ' ');
 	}
 	printf("\n");
+}
+
+int forecast_plot_svg(const struct cmd_args *args, const struct plot *p)
+{
+	const char *path = cmd_option(args, "svg");
+	struct err e = {};
+	int r = path ? svg_write(p, path, &e) : 0;
+
+	if (r < 0)
+		(void)cmd_failed(e.text);
+	return r;
 }
 
 void forecast_plot_show(const struct plot *p)

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "agent/backtest.h"
+#include "agent/cmd.h"
 #include "agent/plot.h"
 
 /* Reads what json_forecast says of models, periods and coverage; names point into @horizon. */
@@ -21,6 +22,9 @@ void forecast_plot_backtest(const struct csv_series *s, const struct backtest_co
 
 /* Ends a line that has @column columns so far with the words of @basis, on more lines as needed. */
 void forecast_plot_basis(size_t column, const char *basis);
+
+/* Writes @p to the file of option --svg, if there is one. Returns 0, or a negative errno: said. */
+int forecast_plot_svg(const struct cmd_args *args, const struct plot *p);
 
 /* Prints the chart of @p to standard output. */
 void forecast_plot_show(const struct plot *p);

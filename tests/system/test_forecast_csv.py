@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.dom.minidom
 
 BINARY = os.environ.get("FORESHAPE", "build/foreshape")
 HEADER = "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975".split(",")
@@ -25,7 +26,7 @@ def check(name, ok, why=""):
 
 def forecast(path, *options):
     return subprocess.run([BINARY, "forecast", "--csv", path, *options], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
+                          stderr=subprocess.PIPE, encoding="utf-8", errors="replace", timeout=120)
 
 
 def write(directory, name, text):
@@ -176,6 +177,34 @@ def test_emit_spares_files(d):
           done.stderr)
 
 
+def test_svg(d):
+    rows, out = day(600), os.path.join(d, "out.svg")
+    rows[0] = 'time,"<a> & ""b"" \x01\xe9",other'
+    path = os.path.join(d, "day.csv")
+    with open(path, "w", encoding="latin-1") as f:
+        f.write("\n".join(rows))
+    done = forecast(path, "--train", "2h", "--horizon", "1h", "--svg", out)
+    check("a picture is written", done.returncode == 0, done.stderr)
+    svg = xml.dom.minidom.parse(out)
+    title = svg.getElementsByTagName("title")[0].firstChild.data
+    check("its title is the column", title.startswith("<a> & "), title)
+    paths = [p.getAttribute("d") for p in svg.getElementsByTagName("path")]
+    check("it has lines and bands of numbers", sum(p.endswith("Z") for p in paths) == 2
+          and not any(c in "".join(paths) for c in "ni") and len(paths) > 10, paths)
+    picture = read(out)
+    done = forecast(write(d, "bad.csv", "x\ny\n"), "--svg", out, "--step", "1s")
+    check("bad input leaves the older picture", done.returncode == 1 and read(out) == picture, done.stderr)
+    for to in (d, os.path.join(d, "none/out.svg"), "/dev/full"):
+        done = forecast(path, "--train", "2h", "--horizon", "1h", "--svg", to)
+        check("%s cannot be written and is said" % to, done.returncode == 1 and to in done.stderr
+              and done.stderr.count("\n") == 1, done.stderr)
+    blank = write(d, "blank.csv", "time,v\n" + "".join("%d,\n" % i for i in range(100)))
+    done = forecast(blank, "--train", "50s", "--horizon", "5s", "--svg", out)
+    xml.dom.minidom.parse(out)
+    check("nothing measured is a picture that says so", done.returncode == 0
+          and "no values to draw" in read(out), done.stderr)
+
+
 def test_nothing_to_score(d):
     zero = ["time,v"] + ["%d,0" % i for i in range(100)]
     files = {"missing": ["time,v"] + ["%d," % i for i in range(100)],
@@ -211,7 +240,7 @@ def main():
         print("no binary %s" % BINARY)
         return 77
     with tempfile.TemporaryDirectory() as d:
-        for test in (test_contract, test_forms, test_bad, test_emit_spares_files,
+        for test in (test_contract, test_forms, test_bad, test_emit_spares_files, test_svg,
                      test_nothing_to_score, test_size):
             test(d)
     return 1 if failed else 0
