@@ -114,6 +114,24 @@ lint:
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@BUILD=$(BUILD) tests/lint
 
+# forecast/ for other programs: one object whose own names are local, the others start with fsh_.
+FORECAST_LIB = $(BUILD)/libforeshape-forecast.a
+FORECAST_HEADER = $(BUILD)/include/foreshape-forecast.h
+.PHONY: lib
+lib: $(FORECAST_LIB) $(FORECAST_HEADER)
+$(FORECAST_HEADER): forecast/forecast.h forecast/public.sed
+	@mkdir -p $(@D)
+	@sed -E -f forecast/public.sed $< > $@
+$(FORECAST_LIB): $(L_forecast) $(FORECAST_HEADER)
+	@echo '  LIB  $@'
+	@mkdir -p $(LIB)/public
+	@$(LD) -r -o $(LIB)/public/forecast.o --whole-archive $(LIB)/forecast.a --no-whole-archive $(L_base)
+	@grep -oE 'fsh_[a-z_]+' $(FORECAST_HEADER) | sort -u > $(LIB)/public/names
+	@sed -E 's/^fsh_(.*)/\1 &/' $(LIB)/public/names > $(LIB)/public/renamed
+	@objcopy --redefine-syms=$(LIB)/public/renamed $(LIB)/public/forecast.o
+	@objcopy --keep-global-symbols=$(LIB)/public/names $(LIB)/public/forecast.o
+	@rm -f $@ && ar rcs $@ $(LIB)/public/forecast.o
+
 .PHONY: man
 man: $(BUILD)/man/foreshape.1
 $(BUILD)/man/foreshape.1: $(BUILD)/foreshape
@@ -128,11 +146,17 @@ COMPLETION = $(SHARE)/bash-completion/completions/foreshape
 EXAMPLES = $(SHARE)/doc/foreshape/examples
 UNITS := foreshape.service foreshape-restore.service
 MAN5 := $(notdir $(wildcard man/*.5))
+LIBRARY = $(DESTDIR)$(PREFIX)/lib/libforeshape-forecast.a
+HEADER = $(DESTDIR)$(PREFIX)/include/foreshape-forecast.h
+MAN3 = $(SHARE)/man/man3/foreshape-forecast.3
 
-install: all
+install: all lib
 	install -D -m 0755 $(BUILD)/foreshape $(BIN)
 	install -D -m 0644 $(BUILD)/man/foreshape.1 $(SHARE)/man/man1/foreshape.1
 	install -D -m 0644 -t $(SHARE)/man/man5 $(addprefix man/,$(MAN5))
+	install -D -m 0644 man/foreshape-forecast.3 $(MAN3)
+	install -D -m 0644 $(FORECAST_LIB) $(LIBRARY)
+	install -D -m 0644 $(FORECAST_HEADER) $(HEADER)
 	install -D -m 0644 -t $(EXAMPLES) policies/examples/*.yaml
 	install -d -m 0755 $(dir $(COMPLETION)) $(SYSTEMD) $(DESTDIR)/etc/foreshape/policies.d $(DESTDIR)/var/lib/foreshape
 	$(BUILD)/foreshape completion bash > $(COMPLETION)
@@ -150,6 +174,7 @@ ifndef DESTDIR
 	-test ! -d /run/systemd/system || systemctl disable --now foreshape.service
 	-$(BIN) restore
 endif
+	rm -f $(LIBRARY) $(HEADER) $(MAN3)
 	rm -f $(BIN) $(SHARE)/man/man1/foreshape.1 $(addprefix $(SHARE)/man/man5/,$(MAN5)) $(COMPLETION) $(SYSUSERS) \
 		$(addprefix $(SYSTEMD)/,$(UNITS)) $(addprefix $(EXAMPLES)/,$(notdir $(wildcard policies/examples/*.yaml)))
 	-for d in $(EXAMPLES) $(dir $(EXAMPLES)) $(DESTDIR)/etc/foreshape/policies.d $(DESTDIR)/etc/foreshape \

@@ -33,6 +33,9 @@ struct series_conf {
 	unsigned int max_period; /* longest period looked for, in steps; the ring holds 3 of it */
 };
 
+/* For the models alone, down to their number; the header of the library does without (public.sed).
+ */
+
 /* The recent values of a series, which all its models share; see forecast/past.h. */
 struct past;
 

@@ -6,3 +6,5 @@ bench-forecast: $(BUILD)/foreshape
 	@$(if $(R),tests/deps r-cran-forecast)
 	@DATA=$(DATA) R=$(R) ONLY=$(ONLY) BUILD=$(BUILD) FORESHAPE=$(BUILD)/foreshape PYTHONDONTWRITEBYTECODE=1 \
 		$(PYTHON) tests/bench/forecast/main.py
+
+SYSTEM_HELPERS += $(BUILD)/libforeshape-forecast.a
