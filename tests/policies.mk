@@ -12,6 +12,6 @@ $(BUILD)/fuzz/fuzz_policy: $(FUZZ_POLICY_SRC) $(wildcard policies/*.h agent/base
 .PHONY: fuzz-policy
 fuzz-policy: $(BUILD)/fuzz/fuzz_policy
 	@mkdir -p $(BUILD)/fuzz/policy
-	$< -max_total_time=$(or $(SECONDS),60) -max_len=8192 -timeout=10 -print_final_stats=1 \
+	$< -max_total_time=$(or $(FUZZ_S),$(SECONDS),60) -max_len=8192 -timeout=10 -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/policy policies/examples \
 		tests/data/policies/good tests/data/policies/broken

@@ -128,6 +128,7 @@ def test_bad(d):
     rows = day(300)
     bad = {
         "letters": (rows[:50] + ["1000003000,abc,1"] + rows[52:], ":51:"),
+        "infinite": (rows[:50] + ["1000003000,inf,1"], ":51:"),
         "time goes back": (rows[:50] + [rows[20]], ":51:"),
         "same time again": (rows[:50] + [rows[49]], ":51:"),
         "bad time": (rows[:50] + ["yesterday,1,1"], ":51:"),
@@ -155,6 +156,37 @@ def test_bad(d):
     done = forecast(write(d, "wild.csv", "\n".join(wild)), "--train", "100s", "--horizon", "20s", "--json")
     check("wild values give a clean result", done.returncode == 0
           and math.isfinite(json.loads(done.stdout)["wql"]), done.stdout + done.stderr)
+
+
+def odd_inputs():
+    """Values at even steps by name, None: no row."""
+    rng = random.Random(3)
+    week = [rng.random() * 100 for _ in range(168)]
+    return {
+        "constant": [42] * 400, "zero": [0] * 400, "one point": [None] * 30 + [7] + [""] * 369,
+        "alternating": [0, 1e6] * 200, "exponential": [math.exp(t / 12) for t in range(400)],
+        "1e15": [1e15 * rng.random() for _ in range(400)],
+        "negative": [-5 if t % 3 else 5 for t in range(400)],
+        "not numbers": ["nan" if t % 3 else 3 for t in range(400)],
+        "a gap of weeks": [t % 24 for t in range(300)] + [None] * 600 + [t % 24 for t in range(100)],
+        "counts that reset": [t % 131 * 1e4 for t in range(400)], "copies of a week": week * 3,
+    }
+
+
+def test_odd(d):
+    out = os.path.join(d, "odd.out")
+    for name, values in odd_inputs().items():
+        path = write(d, "odd.csv", "time,v\n" + "".join(
+            "%d,%s\n" % (1700000000 + 3600 * t, v) for t, v in enumerate(values) if v is not None))
+        most = max(v for v in values if isinstance(v, (int, float)))
+        done = forecast(path, "--train", "100h", "--horizon", "24h", "--stride", "7h", "--emit", out)
+        with open(out, newline="") as f:
+            rows = list(csv.reader(f))[1:]
+        bad = [row for row in rows for q in row[4:] if not 0 <= float(q) <= 4 * most]
+        check("%s: forecasts are finite and bounded" % name, done.returncode == 0 and rows and not bad,
+              done.stderr + str(bad[:1]))
+        check("%s: nothing shown is nan" % name, "nan" not in done.stdout and "inf" not in done.stdout,
+              done.stdout)
 
 
 def read(path):
@@ -240,7 +272,7 @@ def main():
         print("no binary %s" % BINARY)
         return 77
     with tempfile.TemporaryDirectory() as d:
-        for test in (test_contract, test_forms, test_bad, test_emit_spares_files, test_svg,
+        for test in (test_contract, test_forms, test_bad, test_odd, test_emit_spares_files, test_svg,
                      test_nothing_to_score, test_size):
             test(d)
     return 1 if failed else 0
