@@ -319,18 +319,16 @@ void squeeze_forget(struct keeper *k, uint64_t id, enum knob knob)
 
 void squeeze_orphan_all(struct keeper *k)
 {
-	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++) {
+	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++)
 		if (k->squeezes[i])
 			k->squeezes[i]->seq = 0;
-	}
 }
 
 void squeeze_cancel_all(struct keeper *k)
 {
 	freep(&k->release.run.later);
 	k->release = (struct release){}; /* what waits for one of them must not start another */
-	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++) {
+	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++)
 		if (k->squeezes[i])
 			cancel(k->squeezes[i]);
-	}
 }

@@ -52,10 +52,9 @@ static void on_file(struct keeper *k, int fd, int pid)
 
 static void verify_all(struct keeper *k)
 {
-	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++) {
+	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++)
 		if (k->targets[i].used && k->targets[i].alive)
 			claim_verify(k, &k->targets[i]);
-	}
 }
 
 static void read_fanotify(struct keeper *k, const char *bytes, ssize_t n)
@@ -234,9 +233,8 @@ void watch_rebuild(struct keeper *k)
 	for (size_t i = 0; i < ORDER_MAX_TARGETS; i++) {
 		struct target *t = &k->targets[i];
 
-		for (int knob = 0; t->used && t->alive && knob < KNOB_HTB_RATE; knob++) {
+		for (int knob = 0; t->used && t->alive && knob < KNOB_HTB_RATE; knob++)
 			watch_add(k, t, (enum knob)knob);
-		}
 	}
 	verify_all(k); /* what was written while nobody looked */
 }
