@@ -209,21 +209,25 @@ static int check_right(struct keeper *k, const struct order *o, const struct pla
 static int set_to(struct keeper *k, const struct order *o, struct place *p, uint64_t want,
 		  struct answer *ans)
 {
-	bool lowers_memory =
-		(p->knob == KNOB_MEMORY_HIGH || p->knob == KNOB_MEMORY_MAX) && want < p->now;
+	bool can_shrink = p->knob == KNOB_MEMORY_HIGH || p->knob == KNOB_MEMORY_MAX;
 	int r;
 
-	if (squeeze_is_active(k, p->knob, p->id) && p->knob >= KNOB_MEMORY_HIGH) {
-		if (lowers_memory)
+	if (can_shrink && squeeze_is_active(k, p->knob, p->id)) {
+		if (want < p->now)
 			return say(ans, -EBUSY, "a shrink is under way");
 		squeeze_cancel(k, p->knob, p->id);
-	} else if (knob_same(p->knob, want, p->now)) {
-		return 0;
+		r = p->ops->get(p->dir, &p->now,
+				p->raw); /* not what it was lowered to on the way */
+		if (r < 0)
+			return r;
 	}
+	if (knob_same(p->knob, want, p->now))
+		return 0;
 	r = intend(k, p, want);
 	if (r < 0)
 		return say(ans, r, "the journal cannot be written");
-	return lowers_memory ? start_shrink(k, o, p, want, ans) : write_knob(k, p, want, ans);
+	return can_shrink && want < p->now ? start_shrink(k, o, p, want, ans)
+					   : write_knob(k, p, want, ans);
 }
 
 int apply_set(struct keeper *k, const struct order *o, struct answer *ans)

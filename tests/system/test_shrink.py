@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from keeper_lib import Stage, V1_MEMORY, main, need
+from keeper_lib import Stage, UNLIMITED, V1_MEMORY, main, need, wait_for
 
 EBUSY = -16
 MIB = 2**20
@@ -62,6 +62,19 @@ def a_service_that_grows_during_the_shrink_is_not_killed():
     need(EBUSY in said, f"none grew in time: {said}")
 
 
+def what_is_squeezed_on_the_way_is_no_baseline():
+    with Stage("halfway") as (k, g):
+        high = g.file("", "memory.high")
+        k.declare(g)
+        need(k.set("memory.max", 400 * MIB)["err"] == 0, "set")
+        shrink = k.send("set", target=0, knob="memory.max", value=80 * MIB)
+        wait_for(lambda: open(high).read() != "max\n")
+        got = k.set("memory.high", 100 * MIB)  # more than it is just now, less than it was
+        need(got["err"] == 0 and got["baseline"] == UNLIMITED, got)
+        need(open(high).read() == f"{100 * MIB}\n" and g.memory_max() == 400 * MIB, "set")
+        need(k.stop() == 0 and open(high).read() == "max\n" and g.memory_max() == UNLIMITED, f"{shrink} left a limit")
+
+
 def absurd_sizes_never_reach_the_kernel():
     with Stage("absurd") as (k, g):
         k.declare(g)
@@ -79,4 +92,5 @@ def absurd_sizes_never_reach_the_kernel():
 if V1_MEMORY:
     print("memory is on cgroup v1 here: no memory.high to slow a service down with")
     sys.exit(77)
-main([a_service_that_grows_during_the_shrink_is_not_killed, absurd_sizes_never_reach_the_kernel])
+main([a_service_that_grows_during_the_shrink_is_not_killed, what_is_squeezed_on_the_way_is_no_baseline,
+      absurd_sizes_never_reach_the_kernel])
