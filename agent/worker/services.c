@@ -31,11 +31,19 @@ static bool of_systemd(const char *cgroup)
 	return false;
 }
 
+/* What becomes of a number: it is free again once the keeper has given the baselines back. */
+enum target_use {
+	TARGET_FREE,
+	TARGET_USED,
+	TARGET_LEFT,  /* by its service: the keeper is still to be told */
+	TARGET_ASKED, /* it was, and has not answered */
+};
+
 static uint32_t free_target(struct agent *a)
 {
 	for (uint32_t t = 0; t < ORDER_MAX_TARGETS; t++)
-		if (!a->target_used[t]) {
-			a->target_used[t] = true;
+		if (a->target_use[t] == TARGET_FREE) {
+			a->target_use[t] = TARGET_USED;
 			return t;
 		}
 	return ORDER_NO_TARGET;
@@ -145,21 +153,24 @@ static void inherit_windows(struct worker_service *s, struct worker_service *old
 
 static void forgotten(struct agent *a, const struct worker_pending *p, const struct answer *ans)
 {
-	if (ans->err == 0 || ans->err == -ENOENT)
-		a->target_used[p->order.target] = false;
-	else
-		log_warning("target %u is not given back: %s", p->order.target,
+	bool over = ans->err == 0 || ans->err == -ENOENT;
+
+	if (!over)
+		log_warning("target %u is not given back yet: %s", p->order.target,
 			    strerror(-ans->err));
+	a->target_use[p->order.target] = over ? TARGET_FREE : TARGET_LEFT;
 }
 
-/* Its number is free once the keeper has given the baselines back. */
-static void forget(struct agent *a, struct worker_service *old)
+/* Again each second what the keeper was too busy for: nobody else gives those limits back. */
+static void forget_left(struct agent *a)
 {
-	struct worker_pending p = {.order = {.kind = ORDER_FORGET, .target = old->target},
-				   .done = forgotten};
+	for (uint32_t t = 0; t < ORDER_MAX_TARGETS; t++) {
+		const struct worker_pending p = {.order = {.kind = ORDER_FORGET, .target = t},
+						 .done = forgotten};
 
-	if (old->target != ORDER_NO_TARGET)
-		(void)orders_send(a, &p);
+		if (a->target_use[t] == TARGET_LEFT && orders_send(a, &p) == 0)
+			a->target_use[t] = TARGET_ASKED;
+	}
 }
 
 static void say_findings(const struct policy_errors *errors)
@@ -318,9 +329,11 @@ int services_load(struct agent *a, bool first, struct err *e)
 		const struct worker_service *s =
 			by_name(list, set->n_services, a->services[i].policy->name);
 
-		if (!s || s->target == ORDER_NO_TARGET)
-			forget(a, &a->services[i]);
+		if ((!s || s->target == ORDER_NO_TARGET) &&
+		    a->services[i].target != ORDER_NO_TARGET)
+			a->target_use[a->services[i].target] = TARGET_LEFT;
 	}
+	forget_left(a);
 	services_free(a);
 	controller_free(a->controller);
 	policy_set_free(a->set);
@@ -432,6 +445,7 @@ void services_watch(struct agent *a)
 {
 	bool changed = false;
 
+	forget_left(a);
 	for (size_t i = 0; i < a->n_services; i++) {
 		struct worker_service *s = &a->services[i];
 		uint64_t id = 0;

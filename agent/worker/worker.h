@@ -115,7 +115,7 @@ struct agent {
 	const struct plan *plan;
 	struct worker_service *services; /* [set->n_services] */
 	size_t n_services;
-	bool target_used[ORDER_MAX_TARGETS];
+	uint8_t target_use[ORDER_MAX_TARGETS]; /* enum target_use */
 	struct tick_input input;
 	struct tick_service *tick_services; /* [n_services], what tick_once gets */
 
