@@ -95,7 +95,8 @@ static int change_hands(struct agent *a, const char *service, enum order_kind ki
 			continue;
 		found = true;
 		p.order.target = s->target;
-		(void)orders_send(a, &p);
+		if (s->target != ORDER_NO_TARGET) /* that would be all of them */
+			(void)orders_send(a, &p);
 		s->tick.yielded = kind == ORDER_YIELD ? (1u << KNOB_COUNT) - 1 : 0;
 		if (kind == ORDER_ADOPT && s->declared)
 			carry_read_knobs(a, s);
@@ -142,6 +143,9 @@ int agent_restore(struct agent *a, const char *service,
 
 	if (i < 0)
 		return err_say(e, i, "no service '%s'; 'foreshape status' lists them", service);
+	if (service && a->services[i].target == ORDER_NO_TARGET) /* that would be all of them */
+		return err_say(e, -EBUSY, "'%s' has no number yet: nothing of it was written",
+			       service);
 	(void)agent_mode(a, false, 0, NULL);
 	r = calloc(1, sizeof(*r));
 	if (!r)

@@ -13,7 +13,7 @@ static struct agent agent;
 static size_t found_by_reload; /* services the next reload finds */
 static int enforce_told;       /* the last ORDER_ENFORCE; -1: none */
 static char mode_told[ORDER_NAME_MAX];
-static unsigned int n_restores;
+static unsigned int n_restores, n_yields;
 
 int orders_send(struct agent *a, const struct worker_pending *p)
 {
@@ -21,6 +21,7 @@ int orders_send(struct agent *a, const struct worker_pending *p)
 		enforce_told = (int)p->order.value;
 		memcpy(mode_told, p->order.name, sizeof(mode_told));
 	}
+	n_yields += p->order.kind == ORDER_YIELD;
 	if (p->order.kind == ORDER_RESTORE) {
 		n_restores++;
 		free(p->arg);
@@ -73,7 +74,7 @@ void carry_given_back(struct agent *a, struct worker_service *s)
 
 int agent_find(struct agent *a, const char *name)
 {
-	return -ENOENT;
+	return a->services ? 0 : -ENOENT;
 }
 
 static int fresh(void **state)
@@ -82,7 +83,7 @@ static int fresh(void **state)
 	agent.n_services = 1;
 	found_by_reload = 0;
 	enforce_told = -1;
-	n_restores = 0;
+	n_restores = n_yields = 0;
 	return 0;
 }
 
@@ -206,6 +207,23 @@ static void all_that_was_asked_for_is_told_for_the_next_worker(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
+static void one_without_a_number_is_not_all(void **state)
+{
+	const struct policy_service policy = {.name = "a"};
+	struct worker_service service = {.policy = &policy, .target = ORDER_NO_TARGET};
+	struct err e = {};
+
+	agent.services = &service;
+	assert_int_equal(agent_yield(&agent, "a", NULL), 0);
+	assert_int_equal(n_yields, 0);
+	assert_int_equal(agent_restore(&agent, "a", NULL, NULL, &e), -EBUSY);
+	assert_int_equal(n_restores, 0);
+	service.target = 0;
+	assert_int_equal(agent_yield(&agent, "a", NULL), 0);
+	assert_int_equal(agent_restore(&agent, "a", NULL, NULL, &e), 0);
+	assert_int_equal(n_yields + n_restores, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +236,7 @@ int main(void)
 		TEST(what_ends_without_a_policy_waits_too),
 		TEST(told_to_observe_it_waits_no_more),
 		TEST(all_that_was_asked_for_is_told_for_the_next_worker),
+		TEST(one_without_a_number_is_not_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
