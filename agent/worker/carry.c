@@ -124,6 +124,8 @@ static void written(struct agent *a, const struct worker_pending *p, const struc
 		.err = -ans->err,
 	};
 
+	if (s && s->target != p->order.target)
+		s = NULL; /* of the cgroup its policy named before */
 	if (s && ans->err == -EOPNOTSUPP) {
 		s->in_flight_knobs &= ~bit;
 		s->unsupported |= bit;
