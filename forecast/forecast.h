@@ -137,6 +137,17 @@ struct series_report {
 };
 void series_report(const struct series *s, struct series_report *ret);
 
+/* What did not belong: the kinds are those of anomaly_rows in forecast/anomaly.h. */
+struct series_anomaly {
+	unsigned int kind;      /* of the newest one; 0: none yet */
+	uint64_t step;          /* it was found at, counted from 1 */
+	double severity;        /* [0, 1] */
+	double value, expected; /* NAN: nothing was forecast */
+	uint64_t count;         /* of all found */
+	double score, p;        /* of the newest step: severity, also where it is none; p-value */
+};
+void series_anomaly(const struct series *s, struct series_anomaly *ret);
+
 /*
  * The period search is the one thing that is not O(1): the owner takes a job when one is due,
  * runs it where it likes (any thread; it touches only the job), and gives it back. Given back at

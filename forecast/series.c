@@ -135,6 +135,7 @@ int series_new(const struct series_conf *conf, struct series **ret)
 	lay_buckets(s);
 	s->outer.newest = NAN;
 	s->outer.next_search = FIRST_SEARCH;
+	anomaly_init(&s->outer.anomaly);
 	series_restart(s, NULL, 0, 0, 0);
 	*ret = take_ptr(s);
 	return 0;
@@ -223,7 +224,9 @@ void series_observe(struct series *s, double value)
 		normal = past_from_log(past, q[Q50]);
 	}
 	value = events_observe(&s->outer.events, (int64_t)past->steps, value, normal, past->offset);
-	series_learn(s, value <= PAST_SANE_MAX ? value : NAN);
+	value = value <= PAST_SANE_MAX ? value : NAN;
+	series_look(s, value);
+	series_learn(s, value);
 }
 
 void series_skip(struct series *s, uint64_t steps)

@@ -3,6 +3,7 @@
 #ifndef FORESHAPE_SERIES_STATE_H
 #define FORESHAPE_SERIES_STATE_H
 
+#include "forecast/anomaly.h"
 #include "forecast/events.h"
 #include "forecast/forecast.h"
 #include "forecast/grid.h"
@@ -63,6 +64,8 @@ struct series {
 		uint64_t next_search; /* step at which periods are looked for again */
 		uint64_t searching;   /* a job is out */
 		struct events events;
+		struct anomaly anomaly;
+		struct series_anomaly found;
 	} outer;
 	/* All below knows the values without the effect of events. */
 	struct health {
@@ -98,6 +101,9 @@ void series_learn(struct series *s, double value);
 /* Starts over with @n periods, the level at @level (log scale), at step @step. */
 void series_restart(struct series *s, const unsigned int *periods, size_t n, double level,
 		    uint64_t step);
+
+/* Looks whether @value (NAN: none), which no event touches, belongs; before it is learned. */
+void series_look(struct series *s, double value);
 
 /* combine.c: judge what waits for @value, before it enters the past; issue what is due, after. */
 void combine_init(struct series *s);
