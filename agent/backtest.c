@@ -116,6 +116,16 @@ static void search_periods(struct series *s)
 	series_job_give(s, job);
 }
 
+static void look(const struct run *r, size_t i)
+{
+	struct series_anomaly now;
+
+	if (!r->conf->look)
+		return;
+	series_anomaly(r->series, &now);
+	r->conf->look(r->s, i, &now, r->conf->arg);
+}
+
 /* Whether a forecast is made after step @i. */
 static bool is_origin(const struct run *r, size_t i)
 {
@@ -135,6 +145,7 @@ static void roll(struct run *r)
 		series_observe(r->series, r->s->values[i]);
 		if (began)
 			r->learn_ns += cpu_ns() - began;
+		look(r, i);
 		search_periods(r->series);
 		if (is_origin(r, i))
 			forecast_from(r, i);

@@ -17,6 +17,10 @@ struct backtest_conf {
 	struct forecast
 		*last; /* [horizon]: takes the forecasts of the last origin; NULL: nobody asks */
 	void (*progress)(size_t step, size_t steps); /* now and then; NULL: nobody asks */
+	/* After each step; NULL: nobody asks. */
+	void (*look)(const struct csv_series *s, size_t index, const struct series_anomaly *now,
+		     void *arg);
+	void *arg;
 };
 
 struct backtest_score {

@@ -25,6 +25,8 @@ static const struct cmd_option options[] = {
 	{ "stride", "DURATION", "time from forecast to forecast" },
 	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
+	{ "anomalies", NULL, "list the values of the file that did not belong" },
+	{ "scores", "OUT.csv", "write for every step how far it did not belong: time, value, score" },
 	{},
 };
 static const struct table_column columns[] = {
@@ -199,7 +201,10 @@ const struct cmd cmd_forecast = {
 		"models with their weights, the periods found, and how often the 90 % interval held.\n\n"
 		"With --csv the file is read instead, in rolling-origin fashion: after --train, a forecast of "
 		"--horizon is made every --stride and compared with what came. The chart shows the last of "
-		"them.",
+		"them. --anomalies "
+		"lists what did not belong, each with its kind and a severity from 0.5 to 1: a spike, unrest, an hour "
+		"unlike itself, a value outside of the range seen, a shift of the level, a drought, a flat line. "
+		"--scores writes the severity of every step from the first one on, 0 where there is nothing new.",
 	.options = options,
 	.json = true,
 	.run = run,

@@ -15,6 +15,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
+#include "agent/cmd/forecast_anomalies.h"
 #include "agent/cmd/forecast_plot.h"
 #include "agent/csv.h"
 #include "agent/json.h"
@@ -95,7 +96,7 @@ static json_t *periods_json(const struct series_report *r)
 }
 
 static int print_json(const struct csv_series *s, const struct backtest_conf *c,
-		      const struct backtest_score *score)
+		      const struct backtest_score *score, json_t *anomalies)
 {
 	json_t *coverage =
 		json_pack("{s:o,s:o,s:o,s:o}", "80", json_number(score->coverage80), "90",
@@ -112,6 +113,8 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		json_number(score->forecast_us), "state_kib", (double)score->state_bytes / 1024,
 		"models", models_json(&score->report), "periods", periods_json(&score->report));
 
+	if (all && anomalies)
+		(void)json_object_set(all, "anomalies", anomalies);
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -146,9 +149,9 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 }
 
 /* Only once the input was read: it may be the same file. */
-static int open_emit(const struct cmd_args *args, FILE **ret)
+static int open_output(const struct cmd_args *args, const char *option, FILE **ret)
 {
-	const char *to = cmd_option(args, "emit");
+	const char *to = cmd_option(args, option);
 
 	if (!to)
 		return 0;
@@ -159,12 +162,22 @@ static int open_emit(const struct cmd_args *args, FILE **ret)
 	return -EIO;
 }
 
+static int end_scores(FILE *scores)
+{
+	if (!scores || (fflush(scores) == 0 && !ferror(scores)))
+		return 0;
+	fprintf(stderr, "foreshape: write the scores: %s\n", strerror(errno));
+	return -EIO;
+}
+
 static int run(struct cmd_args *args, const struct lengths *l)
 {
 	_cleanup_(csv_free) struct csv_series s = {};
-	_cleanup_(fclosep) FILE *emit = NULL;
+	_cleanup_(fclosep) FILE *emit = NULL, *scores = NULL;
 	_cleanup_(freep) struct forecast *last = NULL;
 	_cleanup_(plot_free) struct plot chart = {};
+	json_auto_t *list = cmd_option(args, "anomalies") ? json_array() : NULL;
+	struct anomalies found = {.list = list};
 	struct backtest_score score;
 	struct backtest_conf conf;
 	struct err e = {};
@@ -180,12 +193,15 @@ static int run(struct cmd_args *args, const struct lengths *l)
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
 	}
-	if (open_emit(args, &emit) < 0)
+	if (open_output(args, "emit", &emit) < 0 || open_output(args, "scores", &scores) < 0)
 		return EXIT_FAILED;
 	last = calloc(conf.horizon, sizeof(*last));
 	if (!last)
 		return cmd_failed("out of memory");
 	conf.last = last;
+	found.scores = scores;
+	conf.look = list || scores ? anomalies_take : NULL;
+	conf.arg = &found;
 	conf.emit = emit;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	if (backtest_run(&s, &conf, &score, &e) < 0) {
@@ -193,14 +209,18 @@ static int run(struct cmd_args *args, const struct lengths *l)
 		return EXIT_FAILED;
 	}
 	forecast_plot_backtest(&s, &conf, &score, &chart);
-	if (forecast_plot_svg(args, &chart) < 0)
+	if (end_scores(scores) < 0 || forecast_plot_svg(args, &chart) < 0)
 		return EXIT_FAILED;
 	if (args->json)
-		return print_json(&s, &conf, &score);
+		return print_json(&s, &conf, &score, list);
 	print_table(&s, &conf, &score);
 	printf("\nthe last forecast:\n");
 	forecast_plot_show(&chart);
 	forecast_plot_basis((size_t)printf("based on"), chart.basis);
+	if (list) {
+		printf("\n");
+		anomalies_print(&found, stdout);
+	}
 	return EXIT_OK;
 }
 

@@ -254,6 +254,37 @@ def test_nothing_to_score(d):
           done.stdout + done.stderr)
 
 
+def test_anomalies(d):
+    rows = day(900)
+    rows[1 + 700] = "%d,2500,7" % (1000000000 + 700 * 60)
+    del rows[1 + 800]
+    path, out = write(d, "odd.csv", "\n".join(rows)), os.path.join(d, "scores.csv")
+    done = forecast(path, "--horizon", "5m", "--anomalies", "--json", "--scores", out)
+    found = json.loads(done.stdout)["anomalies"]
+    at = [a for a in found if a["time"] == str(1000000000 + 700 * 60)]
+    check("the spike is found", len(at) == 1 and at[0]["kind"] == "spike" and at[0]["severity"] == 1
+          and at[0]["value"] == 2500 and 20 < at[0]["expected"] < 300, str(found))
+    check("little else is", len(found) < 6, str(found))
+    scores = list(csv.DictReader(open(out, newline="")))
+    check("a score for every step", len(scores) == 900 and list(scores[0]) == ["time", "value", "score"],
+          str(scores[:1]))
+    check("scores are from 0 to 1", all(0 <= float(r["score"]) <= 1 for r in scores))
+    check("the spike has the score", float(scores[700]["score"]) == 1 and float(scores[699]["score"]) == 0,
+          str(scores[699:701]))
+    check("a step without a value is blank", scores[800]["value"] == "" and scores[800]["score"] == "0.000",
+          str(scores[800]))
+    done = forecast(path, "--horizon", "5m", "--anomalies")
+    line = [row.split() for row in done.stdout.split("\n") if row.startswith(str(1000000000 + 700 * 60))]
+    check("a table of them for people", line and line[0][1:4] == ["spike", "1.00", "2500"], done.stdout)
+    r = json.loads(forecast(path, "--horizon", "5m", "--json").stdout)
+    check("not asked, not told", "anomalies" not in r)
+    flat = write(d, "flat.csv", "\n".join(["time,v"] + ["%d,5" % i for i in range(200)]))
+    done = forecast(flat, "--horizon", "5s", "--anomalies")
+    check("none is said", "no anomalies found" in done.stdout, done.stdout + done.stderr)
+    done = forecast(flat, "--horizon", "5s", "--scores", d)
+    check("scores that cannot be written are said", done.returncode == 1 and d in done.stderr, done.stderr)
+
+
 def test_size(d):
     path = os.path.join(d, "big.csv")
     with open(path, "w") as f:
@@ -273,7 +304,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as d:
         for test in (test_contract, test_forms, test_bad, test_odd, test_emit_spares_files, test_svg,
-                     test_nothing_to_score, test_size):
+                     test_nothing_to_score, test_anomalies, test_size):
             test(d)
     return 1 if failed else 0
 
