@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""main.py - how good the forecasts are, on public series: make bench-forecast DATA=DIR [R=1] [ONLY=m4,rolling,provision].
+"""main.py - how good the forecasts are, on public series: make bench-forecast DATA=DIR [R=1] [ONLY=m4,rolling,...].
 
 Prints tables and writes build/bench/forecast.json, with what it was worked out from beside it.
 """
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+import anomaly
 import m4
 import provision
 import rolling
@@ -16,10 +17,10 @@ import rolling
 def main():
     data, with_r = os.environ.get("DATA"), os.environ.get("R") == "1"
     parts = {"m4": lambda: m4.run(data), "rolling": lambda: rolling.run(data, with_r),
-             "provision": lambda: provision.run(data)}
+             "provision": lambda: provision.run(data), "anomaly": lambda: anomaly.run(data)}
     only = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(parts)
     if not data:
-        print("skipped: all series; set DATA to the directory with m4_hourly/, cpu/ and rates/")
+        print("skipped: all series; set DATA to the directory with m4_hourly/, cpu/, rates/ and anomaly/")
         return 0
     figures, raw = {}, {}
     for name in only:
