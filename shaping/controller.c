@@ -265,6 +265,20 @@ int controller_past(const struct controller *c, uint32_t service, int api, uint6
 	return (int)series_past_values(l->series[k], values, MIN(max, INT32_MAX));
 }
 
+int controller_anomaly(const struct controller *c, uint32_t service, int api, size_t clock,
+		       struct series_anomaly *ret)
+{
+	const struct ladder *l;
+
+	if (service >= c->n || api >= (int)c->services[service].n_apis || clock >= LADDER_CLOCKS)
+		return -ENOENT;
+	l = ladder_of(&c->services[service], api);
+	if (!l || !l->series[clock])
+		return -ENOENT;
+	series_anomaly(l->series[clock], ret);
+	return 0;
+}
+
 double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api)
 {
 	const struct service_state *s;

@@ -184,6 +184,14 @@ struct forecast_past {
 };
 int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
 		    double *values, size_t max, struct forecast_past *ret);
+
+/*
+ * What was found in the series of the same name on clock @clock (0: the shortest). Returns 0, or
+ * -ENOENT where there is no such series.
+ */
+int controller_anomaly(const struct controller *c, uint32_t service, int api, size_t clock,
+		       struct series_anomaly *ret);
+
 /* CPU-us per request of @api of @service; NAN: not learned yet. */
 double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api);
 double controller_base_mcpu(const struct controller *c, uint32_t service);

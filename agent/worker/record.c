@@ -167,6 +167,7 @@ void record_second(struct agent *a)
 		for (size_t k = 0; a->counters && k <= s->n_apis; k++)
 			api_sample(a, s, i, k);
 	}
+	record_anomalies(a);
 	if (a->n_ticks % WORKER_MINUTE_TICKS == 0)
 		record_minute(a);
 	if (a->last_tick_mono_ns - a->last_save_mono_ns >= WORKER_STATE_NS) {

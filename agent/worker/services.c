@@ -58,7 +58,8 @@ static int make_apis(struct worker_service *s)
 	s->rows = calloc(n + 1, sizeof(*s->rows));
 	s->windows = calloc(n + 1, sizeof(*s->windows));
 	s->routes = calloc(n + 1, sizeof(*s->routes));
-	if (!s->apis || !s->rows || !s->windows || !s->routes)
+	s->seen = calloc(n + 2, sizeof(*s->seen));
+	if (!s->apis || !s->rows || !s->windows || !s->routes || !s->seen)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		(void)snprintf(s->routes[i], sizeof(s->routes[i]), "%s %s",
@@ -79,6 +80,7 @@ static void release(struct worker_service *s)
 	free(s->apis);
 	free(s->rows);
 	free(s->routes);
+	free(s->seen);
 }
 
 static void free_list(struct worker_service *list, size_t n)

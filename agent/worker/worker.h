@@ -42,6 +42,13 @@ struct worker_conf {
 };
 
 /* One service: its policy, its cgroup now, what it uses, what its knobs are. */
+/* How many anomalies of a series were found by the last look, by clock. */
+#define WORKER_CLOCKS 2
+struct worker_seen {
+	bool known; /* there was a look */
+	uint64_t count[WORKER_CLOCKS];
+};
+
 struct worker_service {
 	const struct policy_service *policy;
 	uint32_t target; /* the keeper's number of it; kept over reloads by name */
@@ -64,6 +71,7 @@ struct worker_service {
 	uint32_t *rows;                        /* [n_apis + 1] */
 	struct window *windows;                /* [n_apis + 1] */
 	char (*routes)[POLICY_ROUTE_MAX + 20]; /* [n_apis + 1] as shown */
+	struct worker_seen *seen;              /* [n_apis + 2], the CPU's last */
 	uint64_t wire_bytes_before;
 	double tx_bits_per_s;
 
@@ -179,6 +187,7 @@ void carry_given_back(struct agent *a, struct worker_service *s); /* and record 
 
 /* record.c: what goes into history. */
 void record_second(struct agent *a);
+void record_anomalies(struct agent *a);
 int64_t record_decision(struct agent *a, const struct plan_entry *entry);
 void record_event(struct agent *a, const char *kind, const char *service, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_day.c - recurring peaks are met before they come, surprises at once, and nothing flaps. */
+#include <errno.h>
+
 #include "tests/check.h"
 #include "tests/shaping/world.h"
 
@@ -253,6 +255,33 @@ static void observe_mode_decides_once_and_writes_nothing(void **state)
 	world_free(&w);
 }
 
+static void a_surprise_is_told_by_clock(void **state)
+{
+	static struct world w;
+	struct series_anomaly found = {}, before = {};
+	uint64_t seed = 9;
+
+	(void)state;
+	world_init(&w, 2000);
+	world_add(&w, "shop", TIER_GOLD);
+	for (int t = 0; t < 300; t++) {
+		w.wants_mcpu[0] = 150 * jitter(&seed, 0.05);
+		world_step(&w);
+	}
+	assert_int_equal(controller_anomaly(w.controller, 0, -1, 0, &before), 0);
+	w.wants_mcpu[0] = 1500;
+	world_step(&w);
+	world_step(&w); /* the CPU of a step is seen by the next one */
+	assert_int_equal(controller_anomaly(w.controller, 0, -1, 0, &found), 0);
+	assert_true(found.count == before.count + 1 && found.severity > 0.8);
+	assert_true(found.value > 1000 && found.expected > 100 && found.expected < 200);
+	assert_int_equal(controller_anomaly(w.controller, 0, -1, 1, &found), 0);
+	assert_true(found.count == 0);
+	assert_int_equal(controller_anomaly(w.controller, 0, -1, 7, &found), -ENOENT);
+	assert_int_equal(controller_anomaly(w.controller, 1, -1, 0, &found), -ENOENT);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +292,7 @@ int main(void)
 		cmocka_unit_test(the_guard_obeys_ceiling_freeze_and_other_owners),
 		cmocka_unit_test(nothing_flaps),
 		cmocka_unit_test(observe_mode_decides_once_and_writes_nothing),
+		cmocka_unit_test(a_surprise_is_told_by_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
