@@ -7,30 +7,33 @@
 
 #include "agent/base/util.h"
 
-#define SCALE_STEPS 400.0
-#define SCALE_FLOOR 1e-4 /* on the log scale: a hundredth of a per cent */
-#define SCALE_CUT   6.0  /* mean sizes one residual counts at most */
-#define SPIKE_FULL  8.0  /* -log10 of the p-value that is severity 1 */
-#define UNREST_FULL 30.0 /* the same of the short mean, whose normal law is a rough one */
-#define MARGIN      0.02 /* of the range seen, that a value must lie outside of it */
-#define RANGE_SCORE 0.9
-#define KIND_SCORE  0.5 /* of a shift, a drought, a flat line: told late, of what is long seen */
-#define SCORE_STEP  0.05
-#define SCORE_LEAST 0.3
-#define HOUR_STEPS  12.0 /* values of an hour count as no fewer */
-#define HOUR_DAYS   5.0  /* memory of the usual day */
-#define LEVEL_STEPS 400.0
-#define SLACK       2.0  /* deviations off the level that are no shift */
-#define SHIFT_CUT   4.0  /* deviations one value counts at most */
-#define SHIFT_FULL  50.0 /* the sum that is a shift: Page (1954), CUSUM */
-#define LOW_SHARE   0.1  /* of the level: "far below" */
-#define LOW_RARE    0.01 /* of the steps may be that low where it is a drought */
-#define LOW_RUN     5
-#define SHARE_STEPS 1000.0
-#define MOVES_MOST  0.9 /* of the steps move in a series that a flat line is told of */
-#define FLAT_RUN    20
-#define FLAT_TIMES  3 /* times the longest stand so far */
-#define HOURLY_DAYS 2 /* before the usual of an hour is a reference */
+#define SCALE_STEPS   400.0
+#define SCALE_FLOOR   1e-4 /* on the log scale: a hundredth of a per cent */
+#define SCALE_CUT     6.0  /* mean sizes one residual counts at most */
+#define SPIKE_FULL    8.0  /* -log10 of the p-value that is severity 1 */
+#define UNREST_FULL   30.0 /* the same of the short mean, whose normal law is a rough one */
+#define STRANGE_P     5e-4 /* p-value of what is kept from the models */
+#define STRANGE_RUN   3    /* steps in a row at most: what stays is no accident */
+#define STRANGE_FIRST 1000 /* values, before a p-value as small as that is to be trusted */
+#define MARGIN        0.02 /* of the range seen, that a value must lie outside of it */
+#define RANGE_SCORE   0.9
+#define KIND_SCORE    0.5 /* of a shift, a drought, a flat line: told late, of what is long seen */
+#define SCORE_STEP    0.05
+#define SCORE_LEAST   0.3
+#define HOUR_STEPS    12.0 /* values of an hour count as no fewer */
+#define HOUR_DAYS     5.0  /* memory of the usual day */
+#define LEVEL_STEPS   400.0
+#define SLACK         2.0  /* deviations off the level that are no shift */
+#define SHIFT_CUT     4.0  /* deviations one value counts at most */
+#define SHIFT_FULL    50.0 /* the sum that is a shift: Page (1954), CUSUM */
+#define LOW_SHARE     0.1  /* of the level: "far below" */
+#define LOW_RARE      0.01 /* of the steps may be that low where it is a drought */
+#define LOW_RUN       5
+#define SHARE_STEPS   1000.0
+#define MOVES_MOST    0.9 /* of the steps move in a series that a flat line is told of */
+#define FLAT_RUN      20
+#define FLAT_TIMES    3 /* times the longest stand so far */
+#define HOURLY_DAYS   2 /* before the usual of an hour is a reference */
 
 /* clang-format off */
 const struct anomaly_row anomaly_rows[ANOMALY_KINDS] = {
@@ -173,6 +176,12 @@ static void worse(struct anomaly_found *f, enum anomaly_kind kind, double severi
 	f->severity = severity;
 }
 
+static bool strange(struct anomaly *a, double p)
+{
+	a->strange = p <= STRANGE_P ? a->strange + 1 : 0;
+	return a->strange > 0 && a->strange <= STRANGE_RUN && a->n >= STRANGE_FIRST;
+}
+
 static void begin_rest(struct anomaly *a, double score)
 {
 	a->held = fmaxf(a->held, (float)score);
@@ -233,6 +242,7 @@ struct anomaly_found anomaly_observe(struct anomaly *a, const struct anomaly_ste
 		late = ANOMALY_FLAT;
 	if (late && (f.severity < KIND_SCORE || f.severity <= a->held))
 		f = (struct anomaly_found){.kind = late, .severity = KIND_SCORE, .p = f.p};
+	f.strange = strange(a, f.p);
 	a->n++;
 	a->newest = in->value;
 	take_rest(a, &f);

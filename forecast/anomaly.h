@@ -59,9 +59,10 @@ struct anomaly {
 	double newest;
 	float moves, lows; /* share of steps of late that moved, that were far below the level */
 	uint32_t still, longest_still, low_run;
-	uint32_t rest; /* steps to go */
-	float held;    /* severity that the rest is of */
-	uint32_t said; /* kinds found in this rest, by bit */
+	uint32_t strange; /* steps in a row whose residual is rare */
+	uint32_t rest;    /* steps to go */
+	float held;       /* severity that the rest is of */
+	uint32_t said;    /* kinds found in this rest, by bit */
 };
 
 struct anomaly_step {
@@ -77,6 +78,7 @@ struct anomaly_found {
 	enum anomaly_kind kind; /* ANOMALY_NONE: nothing new */
 	double severity;        /* [0, 1]; of the step as it is news, also where it is no anomaly */
 	bool worse;             /* the newest anomaly goes on, at this severity */
+	bool strange;           /* so rare that models had better not learn it yet */
 	double p;               /* conformal p-value of the residual, 1 where there is none */
 };
 

@@ -225,8 +225,8 @@ void series_observe(struct series *s, double value)
 	}
 	value = events_observe(&s->outer.events, (int64_t)past->steps, value, normal, past->offset);
 	value = value <= PAST_SANE_MAX ? value : NAN;
-	series_look(s, value);
-	series_learn(s, value);
+	/* A value that is rarer than rare waits: if it stays, the fourth of them is learned. */
+	series_learn(s, series_look(s, value) ? NAN : value);
 }
 
 void series_skip(struct series *s, uint64_t steps)

@@ -18,7 +18,7 @@ static void find_hour(const struct series *s, uint64_t step, struct anomaly_step
 	ret->days = step / per_day;
 }
 
-void series_look(struct series *s, double value)
+bool series_look(struct series *s, double value)
 {
 	const struct past *past = series_past(s);
 	const struct waiting_step *w = series_slot(s, s->buckets[0].first_slot);
@@ -35,13 +35,14 @@ void series_look(struct series *s, double value)
 	if (f.worse)
 		ret->severity = fmax(ret->severity, f.severity);
 	if (f.kind == ANOMALY_NONE)
-		return;
+		return f.strange;
 	ret->kind = f.kind;
 	ret->step = past->steps + 1;
 	ret->severity = f.severity;
 	ret->value = value;
 	ret->expected = past_from_log(past, in.median_log);
 	ret->count++;
+	return f.strange;
 }
 
 void series_anomaly(const struct series *s, struct series_anomaly *ret)

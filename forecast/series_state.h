@@ -102,8 +102,11 @@ void series_learn(struct series *s, double value);
 void series_restart(struct series *s, const unsigned int *periods, size_t n, double level,
 		    uint64_t step);
 
-/* Looks whether @value (NAN: none), which no event touches, belongs; before it is learned. */
-void series_look(struct series *s, double value);
+/*
+ * Looks whether @value (NAN: none), which no event touches, belongs; before it is learned. Returns
+ * whether it is better not learned.
+ */
+bool series_look(struct series *s, double value);
 
 /* combine.c: judge what waits for @value, before it enters the past; issue what is due, after. */
 void combine_init(struct series *s);

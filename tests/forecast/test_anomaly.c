@@ -272,6 +272,30 @@ static void a_real_shift_is_learned_in_120_steps(void **state)
 	}
 }
 
+/* Of 1,200 values three are ten times the rest: not learned, in all horizons as if they were not.
+ */
+static void a_short_burst_is_kept_from_the_models(void **state)
+{
+	struct series *s = input_series(10, 50);
+	struct forecast before, f;
+	uint64_t seed = 11;
+
+	(void)state;
+	for (int t = 0; t < 1200; t++)
+		input_feed(s, noisy(100, &seed));
+	series_predict(s, 5, &before);
+	for (int t = 0; t < 3; t++) {
+		input_feed(s, 1000);
+		series_predict(s, 5, &f);
+		assert_true(fabs(f.q[Q50] - before.q[Q50]) < 3);
+	}
+	for (int t = 0; t < 10; t++)
+		input_feed(s, 1000);
+	series_predict(s, 5, &f);
+	assert_true(f.q[Q50] > 900 && f.q[Q50] < 1100);
+	series_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +310,7 @@ int main(void)
 		cmocka_unit_test(wild_input_stays_finite),
 		cmocka_unit_test(state_is_small_and_kinds_are_named),
 		cmocka_unit_test(series_tells_its_newest_one),
+		cmocka_unit_test(a_short_burst_is_kept_from_the_models),
 		cmocka_unit_test(a_real_shift_is_learned_in_120_steps),
 	};
 
