@@ -42,14 +42,15 @@ static void score(struct run *r, const struct forecast *f, double y)
 {
 	/* .025, .975 and .99 are judged by the coverage. */
 	static const int scored[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95};
+	const size_t n = ARRAY_SIZE(scored);
 	double lowest = f->q[Q50] - (f->q[Q50] - f->q[Q025]) * LOWEST;
 
 	if (isnan(y))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(scored); i++) {
+	for (size_t i = 0; i < n; i++) {
 		double level = forecast_level[scored[i]], d = y - f->q[scored[i]];
 
-		r->pinball += 2 * (d < 0 ? (level - 1) * d : level * d) / ARRAY_SIZE(scored);
+		r->pinball += 2 * (d < 0 ? (level - 1) * d : level * d) / (double)n;
 	}
 	r->size += fabs(y);
 	r->error += fabs(y - f->q[Q50]);

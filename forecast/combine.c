@@ -215,7 +215,8 @@ void combine_judge(struct series *s, double value)
  */
 static unsigned int horizon_at(const struct bucket *k, uint64_t issued)
 {
-	double turn = GOLDEN * (double)(issued / k->stride);
+	uint64_t nth = issued / k->stride;
+	double turn = GOLDEN * (double)nth;
 
 	return k->first + (unsigned int)((turn - floor(turn)) * (k->step - k->first + 1));
 }
