@@ -66,15 +66,19 @@ class Group:
         return sorted({MOUNTS[n] + self.path for n in names if n in MOUNTS})
 
     def make(self):
-        if not V1_CPU:
+        for d in self.dirs():
+            os.makedirs(d, exist_ok=True)
+        if V1_CPU:
+            return
+        above = MOUNTS["unified"]
+        for name in self.path.split("/")[1:]:
             for word in ("+cpu", "+memory"):
                 try:
-                    with open(MOUNTS["unified"] + "/cgroup.subtree_control", "w") as f:
+                    with open(above + "/cgroup.subtree_control", "w") as f:
                         f.write(word)
                 except OSError:
                     pass
-        for d in self.dirs():
-            os.makedirs(d, exist_ok=True)
+            above += "/" + name
 
     def file(self, v1, v2):
         if v1.startswith("cpu"):
