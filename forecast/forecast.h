@@ -138,7 +138,7 @@ struct series_report {
 };
 void series_report(const struct series *s, struct series_report *ret);
 
-/* What did not belong: the kinds are those of anomaly_rows in forecast/anomaly.h. */
+/* What did not belong. 1 spike, 2 unrest, 3 hour, 4 range, 5 shift, 6 drought, 7 flat line. */
 struct series_anomaly {
 	unsigned int kind;      /* of the newest one; 0: none yet */
 	uint64_t step;          /* it was found at, counted from 1 */
