@@ -22,6 +22,7 @@
 #define HEALTH_SLOW  200.0f             /* and "usually" */
 #define HEALTH_MAX   6.0f               /* times the usual that one error counts at most for it */
 #define HEALTH_FROM  3.0                /* times it that are still healthy */
+#define HEALTH_FLOOR 1e-3               /* usual errors below that are none */
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
@@ -156,7 +157,7 @@ static void learn_health(struct series *s, const struct guess *g, double x, doub
 /* What is left of the weight of model @m: one that has just begun to fail counts less at once. */
 static double trust(const struct series *s, size_t m)
 {
-	double usual = HEALTH_FROM * s->health[m].slow + 1e-9, share;
+	double usual = HEALTH_FROM * fmax(s->health[m].slow, HEALTH_FLOOR), share;
 
 	if (s->health[m].fast <= usual)
 		return 1;

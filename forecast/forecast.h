@@ -117,7 +117,7 @@ double series_last(const struct series *s);    /* newest value, NAN before the f
 
 /*
  * Fills @ret with the newest @n values, oldest first, NAN where not measured. They are as the
- * models know them: to six digits, without the effect of known events. Returns how many there are:
+ * models know them: to 0.1 %, without the effect of known events. Returns how many there are:
  * @n, or fewer, as many as have passed or are remembered (three times max_period, at least 64).
  */
 size_t series_past_values(const struct series *s, double *ret, size_t n);

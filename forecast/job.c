@@ -84,7 +84,7 @@ static void relearn(struct series *s, const struct series *from, const double *x
 	const struct past *past = series_past(from);
 
 	series_restart(s, periods, n_periods, first_level(x, n, periods[0]), past->steps - n);
-	series_past(s)->offset = past->offset;
+	past_rescale(series_past(s), past->offset);
 	series_past(s)->mean = past->mean;
 	for (size_t i = 0; i < n; i++)
 		series_learn(s, past_from_log(past, x[i]));

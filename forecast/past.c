@@ -20,7 +20,7 @@
 
 size_t past_size(unsigned int max_period)
 {
-	return sizeof(struct past) + sizeof(float) * MAX(CYCLES * (size_t)max_period, MIN_RING);
+	return sizeof(struct past) + sizeof(uint16_t) * MAX(CYCLES * (size_t)max_period, MIN_RING);
 }
 
 void past_init(struct past *p, unsigned int max_period)
@@ -30,13 +30,23 @@ void past_init(struct past *p, unsigned int max_period)
 	p->steps = p->count = 0;
 	p->last = p->max = p->mean = 0;
 	p->offset = OFFSET_MIN;
+	p->lowest = log(OFFSET_MIN);
 	p->error_fast = p->error_slow = 0;
 	p->unrest = 0;
+	for (uint32_t i = 0; i < p->size; i++)
+		p->ring[i] = PAST_NONE;
+}
+
+uint16_t past_encode(const struct past *p, double x)
+{
+	double steps = (x - p->lowest) / PAST_STEP;
+
+	return isnan(x) ? PAST_NONE : (uint16_t)fmin(fmax(steps + 0.5, 0), PAST_NONE - 1);
 }
 
 void past_push(struct past *p, double value)
 {
-	p->ring[p->steps++ % p->size] = (float)past_to_log(p, value);
+	p->ring[p->steps++ % p->size] = past_encode(p, past_to_log(p, value));
 	if (isnan(value))
 		return;
 	p->count++;
@@ -52,9 +62,17 @@ double past_wanted_offset(const struct past *p)
 
 void past_rescale(struct past *p, double to)
 {
-	for (uint32_t i = 0; i < p->size; i++)
-		p->ring[i] = (float)past_shift_log(p->ring[i], p->offset, to);
+	struct past before = *p;
+	uint16_t *newest = &p->ring[(p->steps - 1) % p->size];
+
 	p->offset = to;
+	p->lowest = log(to);
+	for (uint32_t i = 0; i < p->size; i++)
+		p->ring[i] = past_encode(
+			p, past_shift_log(past_decode(&before, p->ring[i]), before.offset, to));
+	/* The old scale may have ended below it. */
+	if (*newest != PAST_NONE)
+		*newest = past_encode(p, past_last(p));
 }
 
 void past_error(struct past *p, double error)

@@ -18,11 +18,16 @@ struct past {
 	double last, max;     /* newest and largest value measured; 0 before the first */
 	double mean;          /* slow, of the values */
 	double offset;        /* of the log scale: x = log(value + offset) */
+	double lowest;        /* of the scale: log(offset) */
 	uint32_t unrest, pad; /* steps that the last burst still counts */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
-	float ring[];       /* on the log scale */
+	uint16_t ring[];    /* steps of PAST_STEP above the lowest, or PAST_NONE */
 };
+
+/* Two bytes a value: to 0.02 % of value + offset, up to 9e6 offsets; above counts as that. */
+#define PAST_STEP (1.0 / 4096)
+#define PAST_NONE UINT16_MAX
 
 size_t past_size(unsigned int max_period);
 void past_init(struct past *p, unsigned int max_period);
@@ -50,13 +55,20 @@ static inline uint32_t past_regime(const struct past *p)
 /* How far the value @step ahead may lie from a forecast of it, before a model's own factor. */
 double past_spread(const struct past *p, unsigned int step);
 
+uint16_t past_encode(const struct past *p, double x); /* @x on the log scale, or NAN */
+
+static inline double past_decode(const struct past *p, uint16_t kept)
+{
+	return kept == PAST_NONE ? NAN : p->lowest + PAST_STEP * kept;
+}
+
 /* The value @lag steps before the newest, on the log scale: NAN where not measured or out of reach.
  */
 static inline double past_at(const struct past *p, uint64_t lag)
 {
 	if (lag >= p->size || lag >= p->steps)
 		return NAN;
-	return p->ring[(p->steps - 1 - lag) % p->size];
+	return past_decode(p, p->ring[(p->steps - 1 - lag) % p->size]);
 }
 
 static inline double past_to_log(const struct past *p, double value)

@@ -3,7 +3,7 @@
 #include "agent/base/util.h"
 #include "forecast/series_state.h"
 
-#define RESOLUTION 1e-5 /* of the ring, in offsets of its log scale: less than that is 0 */
+#define RESOLUTION (PAST_STEP / 2) /* of the ring, in offsets of its log scale: less is 0 */
 
 size_t series_past_values(const struct series *s, double *ret, size_t n)
 {

@@ -15,7 +15,7 @@ void rls_init(struct rls *r, size_t n, double loose)
 {
 	*r = (struct rls){.n = MIN(n, (size_t)RLS_MAX)};
 	for (size_t i = 0; i < r->n; i++)
-		r->p[i][i] = loose;
+		r->p[i * (i + 3) / 2] = loose;
 }
 
 double rls_predict(const struct rls *r, const double *in)
@@ -46,19 +46,23 @@ void rls_learn(struct rls *r, const double *in, double out, double keep)
 	if (!isfinite(error))
 		return;
 	error = cut(r, error);
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0, at = 0; i < r->n; i++) {
 		pin[i] = 0;
-		for (size_t j = 0; j < r->n; j++)
-			pin[i] += r->p[i][j] * in[j];
-		below += pin[i] * in[i];
-		largest = fmax(largest, r->p[i][i]);
-	}
-	keep = largest > LOOSE_MAX ? 1 : keep;
-	for (size_t i = 0; i < r->n; i++) {
-		r->coef[i] += pin[i] / below * error;
-		for (size_t j = i; j < r->n; j++) {
-			r->p[i][j] = (r->p[i][j] - pin[i] * pin[j] / below) / keep;
-			r->p[j][i] = r->p[i][j];
+		for (size_t j = 0; j < i; j++, at++) {
+			pin[i] += r->p[at] * in[j];
+			pin[j] += r->p[at] * in[i];
 		}
+		largest = fmax(largest, r->p[at]);
+		pin[i] += r->p[at++] * in[i];
+	}
+	for (size_t i = 0; i < r->n; i++)
+		below += pin[i] * in[i];
+	keep = largest > LOOSE_MAX ? 1 : keep;
+	for (size_t i = 0, at = 0; i < r->n; i++) {
+		double share = pin[i] / below;
+
+		r->coef[i] += share * error;
+		for (size_t j = 0; j <= i; j++, at++)
+			r->p[at] = (r->p[at] - share * pin[j]) / keep;
 	}
 }

@@ -13,7 +13,8 @@ struct rls {
 	double error; /* mean size of errors before the update */
 	double seen;
 	double coef[RLS_MAX];
-	double p[RLS_MAX][RLS_MAX]; /* inverse of the weighted squares of the inputs */
+	/* Inverse of the weighted squares of the inputs: symmetric, its lower half by rows. */
+	double p[RLS_MAX * (RLS_MAX + 1) / 2];
 };
 
 /* Starts with @n inputs, coefficients 0 held there by a ridge of 1 / @loose squared inputs. */

@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x36737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x37737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define BOUND        4.0 /* times the largest value seen: no forecast is above, stated events apart */
@@ -101,8 +101,6 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	s->judge_from = n > 0 ? step + periods[n - 1] : 0;
 	past_init(past, s->conf.max_period);
 	past->steps = step;
-	for (uint32_t i = 0; i < past->size; i++)
-		past->ring[i] = NAN;
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct forecast_model *model = forecast_models[m];
 
@@ -197,7 +195,7 @@ void series_learn(struct series *s, double value)
 	if (past->count == 0)
 		return;
 	rescale(s);
-	x = past_at(past, 0);
+	x = isnan(value) ? NAN : past_to_log(past, value);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (forecast_models[m]->observe)
 			forecast_models[m]->observe(series_model(s, m), past, x);

@@ -37,14 +37,20 @@ struct ar_season {
 	double level, lowest, highest;
 	int32_t run;
 	uint32_t n_values;
-	uint32_t n_path, path_max, path_at; /* steps of the path; where it lies in numbers */
+	uint32_t n_path, path_max, effects_at; /* steps of the path; where the effects lie */
 	struct seasons seasons;
-	float numbers[]; /* effects of the seasons, then the path */
+	float path[]; /* then the effects of the seasons */
 };
+
+static season_effect *effects(const struct ar_season *m)
+{
+	return (season_effect *)((char *)m + m->effects_at);
+}
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct ar_season) + (seasons_room(conf) + conf->horizon) * sizeof(float);
+	return sizeof(struct ar_season) + conf->horizon * sizeof(float) +
+	       seasons_room(conf) * sizeof(season_effect);
 }
 
 static void init(void *state, const struct past *past, const struct series_conf *conf)
@@ -53,7 +59,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 
 	(void)past;
 	m->path_max = conf->horizon;
-	m->path_at = (uint32_t)seasons_room(conf);
+	m->effects_at = (uint32_t)(sizeof(*m) + conf->horizon * sizeof(float));
 	m->lowest = INFINITY;
 	m->highest = -INFINITY;
 	rls_init(&m->rls, INPUTS, LOOSE);
@@ -109,7 +115,7 @@ static void observe(void *state, const struct past *past, double x)
 {
 	struct ar_season *m = state;
 	uint64_t step = past->steps - 1;
-	double season = seasons_at(&m->seasons, m->numbers, step), rest = x - season, in[RLS_MAX],
+	double season = seasons_at(&m->seasons, effects(m), step), rest = x - season, in[RLS_MAX],
 	       gain;
 
 	m->n_path = 0;
@@ -133,7 +139,7 @@ static void observe(void *state, const struct past *past, double x)
 	gain = seasons_first_cycle(&m->seasons, step)
 		       ? 0.3 * LEVEL_STEP
 		       : fmax(LEVEL_STEP, m->seasons.n > 0 ? 0 : 1.0 / m->n_values);
-	seasons_learn(&m->seasons, m->numbers, step, rest - m->level);
+	seasons_learn(&m->seasons, effects(m), step, rest - m->level);
 	m->level += gain * (rest - m->level);
 	push(&m->now, rest); /* as it came: the season has learned from it since */
 }
@@ -141,7 +147,6 @@ static void observe(void *state, const struct past *past, double x)
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	struct ar_season *m = state;
-	float *path = m->numbers + m->path_at;
 	double in[RLS_MAX], reach = REACH * (m->highest - m->lowest);
 
 	if (m->n_values == 0) {
@@ -153,15 +158,15 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 		m->end = m->now;
 	for (; m->n_path < step; m->n_path++) {
 		uint64_t at = past->steps + m->n_path;
-		double x, season = seasons_at(&m->seasons, m->numbers, at);
+		double x, season = seasons_at(&m->seasons, effects(m), at);
 
 		inputs(m, &m->end, in);
 		x = m->end.lag[0] + rls_predict(&m->rls, in) + season;
 		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
-		path[m->n_path] = (float)x;
+		m->path[m->n_path] = (float)x;
 		push(&m->end, x - season);
 	}
-	*ret = models_point(path[step - 1]);
+	*ret = models_point(m->path[step - 1]);
 }
 
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
@@ -169,7 +174,7 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 {
 	struct ar_season *m = state;
 
-	seasons_start(&m->seasons, m->numbers, past, steps, n);
+	seasons_start(&m->seasons, effects(m), past, steps, n);
 	if (m->seasons.n > 0)
 		m->level = level;
 }

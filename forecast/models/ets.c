@@ -30,12 +30,12 @@ struct ets {
 	uint32_t n_values, cut_run;
 	int32_t cut_side;
 	struct seasons seasons;
-	float effects[];
+	season_effect effects[];
 };
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct ets) + seasons_room(conf) * sizeof(float);
+	return sizeof(struct ets) + seasons_room(conf) * sizeof(season_effect);
 }
 
 static void init(struct ets *m, double alpha, double beta)

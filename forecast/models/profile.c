@@ -24,7 +24,7 @@
 #define RECENT       64   /* values looked at where there is no period */
 
 struct phase {
-	float q50;       /* on the log scale; NAN: nothing seen yet */
+	uint16_t q50;    /* as the past keeps values; PAST_NONE: nothing seen yet */
 	uint16_t lo, hi; /* to q10 and q90, the upper halves of floats: two digits are enough */
 };
 
@@ -40,7 +40,7 @@ struct profile {
 static void clear(struct profile *m, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		m->phases[i] = (struct phase){.q50 = NAN};
+		m->phases[i] = (struct phase){.q50 = PAST_NONE};
 }
 
 static size_t size_longest(const struct series_conf *conf)
@@ -126,7 +126,8 @@ static double side_of(double own, double common, size_t n)
 }
 
 /* Makes a phase of @n samples. */
-static void fill(const struct profile *m, struct phase *ret, float *v, size_t n)
+static void fill(const struct profile *m, const struct past *past, struct phase *ret, float *v,
+		 size_t n)
 {
 	double common, q50;
 
@@ -136,7 +137,7 @@ static void fill(const struct profile *m, struct phase *ret, float *v, size_t n)
 	/* Of two values that differ much one may be a burst: the nearer to what is usual counts. */
 	q50 = n == 2 ? fmin(fmax(m->typical, v[0]), v[1]) : quantile(v, n, 0.5);
 	common = Q10_OF_MEAN * m->error;
-	ret->q50 = (float)q50;
+	ret->q50 = past_encode(past, q50);
 	ret->lo = to_half(side_of(q50 - quantile(v, n, 0.1), common, n));
 	ret->hi = to_half(side_of(quantile(v, n, 0.9) - q50, common, n));
 }
@@ -156,7 +157,7 @@ static void refresh(struct profile *m, const struct past *past)
 				v[n++] = (float)x;
 		}
 	}
-	fill(m, &m->phases[centre], v, n);
+	fill(m, past, &m->phases[centre], v, n);
 }
 
 static void refresh_recent(struct profile *m, const struct past *past)
@@ -172,7 +173,7 @@ static void refresh_recent(struct profile *m, const struct past *past)
 		if (!isnan(x))
 			v[n++] = (float)x;
 	}
-	fill(m, &m->phases[0], v, n);
+	fill(m, past, &m->phases[0], v, n);
 }
 
 static const struct phase *phase_at(const struct profile *m, uint64_t step)
@@ -188,8 +189,8 @@ static void observe(void *state, const struct past *past, double x)
 	if (!isnan(x))
 		m->typical =
 			isnan(m->typical) ? x : m->typical + copysign(TYPICAL_STEP, x - m->typical);
-	if (!isnan(x) && !isnan(p->q50)) {
-		double error = fabs(x - p->q50);
+	if (!isnan(x) && p->q50 != PAST_NONE) {
+		double error = fabs(x - past_decode(past, p->q50));
 
 		m->n_errors = fmin(m->n_errors + 1, 200);
 		if (m->n_errors > 10)
@@ -207,25 +208,28 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 	const struct profile *m = state;
 	const struct phase *p = phase_at(m, past->steps - 1 + step);
 
-	if (isnan(p->q50))
+	if (p->q50 == PAST_NONE)
 		*ret = models_point(past_last(past));
 	else
-		*ret = (struct guess){p->q50, from_half(p->lo), from_half(p->hi)};
+		*ret = (struct guess){(float)past_decode(past, p->q50), from_half(p->lo),
+				      from_half(p->hi)};
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
 {
 	struct profile *m = state;
+	struct past before = {.lowest = log(from)};
 
-	(void)past;
 	m->typical = past_shift_log(m->typical, from, to);
 	for (uint32_t i = 0; i < MAX(m->period, 1); i++) {
 		struct phase *p = &m->phases[i];
-		double x = past_shift_log(p->q50, from, to);
+		double q50 = past_decode(&before, p->q50), x = past_shift_log(q50, from, to);
 
-		p->lo = to_half(x - past_shift_log(p->q50 - from_half(p->lo), from, to));
-		p->hi = to_half(past_shift_log(p->q50 + from_half(p->hi), from, to) - x);
-		p->q50 = (float)x;
+		if (isnan(q50))
+			continue;
+		p->lo = to_half(x - past_shift_log(q50 - from_half(p->lo), from, to));
+		p->hi = to_half(past_shift_log(q50 + from_half(p->hi), from, to) - x);
+		p->q50 = past_encode(past, x);
 	}
 }
 

@@ -14,7 +14,7 @@ size_t seasons_room(const struct series_conf *conf)
 	return 3 * (size_t)conf->max_period / 2 + SPARE;
 }
 
-void seasons_start(struct seasons *s, float *effects, const struct past *past,
+void seasons_start(struct seasons *s, season_effect *effects, const struct past *past,
 		   const unsigned int *steps, size_t n)
 {
 	uint32_t used = 0, room = 3 * past->max_period / 2;
@@ -36,13 +36,18 @@ void seasons_start(struct seasons *s, float *effects, const struct past *past,
 		effects[i] = 0;
 }
 
-double seasons_at(const struct seasons *s, const float *effects, uint64_t step)
+double seasons_at(const struct seasons *s, const season_effect *effects, uint64_t step)
 {
-	double sum = 0;
+	int32_t sum = 0;
 
 	for (uint32_t i = 0; i < s->n; i++)
 		sum += effects[s->list[i].first + step % s->list[i].period];
-	return sum;
+	return SEASONS_STEP * sum;
+}
+
+static season_effect encode(double x)
+{
+	return (season_effect)lrint(fmin(fmax(x / SEASONS_STEP, -INT16_MAX), INT16_MAX));
 }
 
 /* How much of a deviation goes to a season: all in its first cycle, less with each further one. */
@@ -54,18 +59,19 @@ static double gain_of(const struct season *s, uint64_t step)
 }
 
 /* The shortest season first; each smoothed over neighbouring phases. */
-void seasons_learn(struct seasons *s, float *effects, uint64_t step, double deviation)
+void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, double deviation)
 {
 	for (uint32_t i = s->n; i-- > 0;) {
 		struct season *one = &s->list[i];
 		uint32_t width = 2 * one->side + 1;
-		float *slot = &effects[one->first_window + step % width], *effect;
+		season_effect *slot = &effects[one->first_window + step % width], *effect;
+		season_effect newest = encode(deviation);
 		double gain = gain_of(one, step);
 
-		one->window_sum += deviation - *slot;
-		*slot = (float)deviation;
+		one->window_sum += newest - *slot;
+		*slot = newest;
 		effect = &effects[one->first + (step + one->period - one->side) % one->period];
-		*effect += (float)(gain * one->window_sum / width);
+		*effect = encode(SEASONS_STEP * (*effect + gain * (double)one->window_sum / width));
 		deviation -= gain * deviation;
 	}
 }

@@ -13,16 +13,16 @@ static void the_newest_values_come_oldest_first(void **state)
 	for (int t = 0; t < 50; t++)
 		series_observe(s, t == 47 ? NAN : 100.0 * t);
 	assert_int_equal(series_past_values(s, got, 4), 4);
-	assert_float_equal(got[0], 4600, 0.01);
+	assert_float_equal(got[0], 4600, 4600 * 1e-3);
 	assert_true(isnan(got[1]));
-	assert_float_equal(got[3], 4900, 0.01);
+	assert_float_equal(got[3], 4900, 4900 * 1e-3);
 	assert_int_equal(series_past_values(s, got, 200), 50);
 	assert_true(got[0] == 0);
 	for (int t = 50; t < 150; t++)
 		series_observe(s, 100.0 * t);
 	/* Three times max_period is what is remembered. */
 	assert_int_equal(series_past_values(s, got, 200), 90);
-	assert_float_equal(got[0], 6000, 0.1);
+	assert_float_equal(got[0], 6000, 6000 * 1e-3);
 	series_free(s);
 }
 
