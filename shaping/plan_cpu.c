@@ -9,7 +9,7 @@
 #define SILVER_PEAK     1.5 /* times the recent peak */
 #define SILVER_DEADBAND 0.2
 #define CAP_LEAST       0.02 /* of the CPUs: bronze always gets this much */
-#define CAP_DEADBAND    0.3
+#define CAP_DEADBAND    0.15
 #define CAP_DWELL_TICKS 2   /* before bronze gets more again: what it leaves idle helps nobody */
 #define GUARD_RAISE     0.2 /* least raise for throttling seen by the tick */
 #define WEIGHT_DEADBAND 0.2
