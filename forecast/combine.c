@@ -23,6 +23,7 @@
 #define HEALTH_MAX   6.0f               /* times the usual that one error counts at most for it */
 #define HEALTH_FROM  3.0                /* times it that are still healthy */
 #define HEALTH_FLOOR 1e-3               /* usual errors below that are none */
+#define UNITS        256.0              /* that the usual error of a step is kept in */
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
@@ -34,7 +35,7 @@ void combine_init(struct series *s)
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
 
-		k->n_scored = k->n_health = 0;
+		k->n_scored = k->n_issued = 0;
 		k->loss = 0;
 		k->covered[0] = 0.8f;
 		k->covered[1] = 0.9f;
@@ -85,26 +86,35 @@ static void spread_out(double x, double lo, double hi, double *q)
 		q[i] = x + grid_shape[i] * hi;
 }
 
-static void learn_scale(struct score *score, const struct guess *g, double x, double n)
+static void learn_scale(struct score *score, const struct guess *g, double x)
 {
 	double e = x - g->x, z = fabs(e) / (e < 0 ? g->lo : g->hi);
 
 	z = fmin(z, SCALE_MAX * score->scale + 1);
-	score->scale += (float)((z - score->scale) / fmin(n + SCALE_FIRST, SCALE_STEPS));
+	score->scale += (float)((z - score->scale) / fmin(score->n + SCALE_FIRST, SCALE_STEPS));
 	score->scale = fmaxf(score->scale, 1e-3f);
 }
 
-/* Exponential weights on the loss in units of the mean one, then the fixed share. */
-static void learn_weights(struct bucket *k, const double *losses)
+/*
+ * Exponential weights on the loss in units of the mean one, among those that were asked (Freund,
+ * Schapire, Singer, Warmuth (1997), specialists), then the fixed share among all.
+ */
+static void learn_weights(struct bucket *k, const struct waiting_step *w, const double *losses)
 {
-	double unit = fmax(k->loss, 1e-12), sum = 0, w[SERIES_MODELS];
+	double unit = fmax(k->loss, 1e-12), before = 0, sum = 0, to[SERIES_ASKED];
 
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		w[m] = k->scores[m].weight * exp(-LEARNING * fmin(losses[m] / unit, LOSS_MAX));
-		sum += w[m];
+	for (size_t i = 0; i < w->n; i++) {
+		double weight = k->scores[w->model[i]].weight;
+
+		to[i] = weight * exp(-LEARNING * fmin(losses[i] / unit, LOSS_MAX));
+		before += weight;
+		sum += to[i];
 	}
+	for (size_t i = 0; i < w->n; i++)
+		k->scores[w->model[i]].weight = (float)(to[i] * before / sum);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		k->scores[m].weight = (float)((1 - SHARE) * w[m] / sum + SHARE / SERIES_MODELS);
+		k->scores[m].weight =
+			(float)((1 - SHARE) * k->scores[m].weight + SHARE / SERIES_MODELS);
 }
 
 static void learn_coverage(struct bucket *k, const double *q, double x)
@@ -123,34 +133,38 @@ static double pace(const struct bucket *k)
 	return 1 / sqrt(k->slots);
 }
 
-/* Learns scales and weights from @x, for which @g were the guesses. */
-static void judge_models(struct bucket *k, const struct guess *g, double x)
+/* Learns scales and weights from @x, for which @w waited. */
+static void judge_models(struct bucket *k, const struct waiting_step *w, double x)
 {
-	double losses[SERIES_MODELS], n = k->n_scored;
+	double losses[SERIES_ASKED];
 
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		struct score *score = &k->scores[m];
+	for (size_t i = 0; i < w->n; i++) {
+		struct score *score = &k->scores[w->model[i]];
+		struct guess g = waiting_guess(w, i);
 		double own[FORECAST_LEVELS];
 
-		spread_out(g[m].x, g[m].lo * score->scale, g[m].hi * score->scale, own);
-		losses[m] = grid_loss(own, x);
-		score->loss += (float)((losses[m] - score->loss) / fmin(n + 1, LOSS_STEPS));
-		learn_scale(score, &g[m], x, n);
+		spread_out(g.x, g.lo * score->scale, g.hi * score->scale, own);
+		losses[i] = grid_loss(own, x);
+		score->loss +=
+			(float)((losses[i] - score->loss) / fmin(score->n + 1.0, LOSS_STEPS));
+		learn_scale(score, &g, x);
+		score->n++;
 	}
-	learn_weights(k, losses);
+	learn_weights(k, w, losses);
 }
 
 /* How a model's last one-step errors compare with its usual ones, whatever the horizon. */
-static void learn_health(struct series *s, const struct guess *g, double x, double n)
+static void learn_health(struct series *s, const struct waiting_step *w, double x)
 {
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		struct health *h = &s->health[m];
-		float size = fabsf((float)x - g[m].x);
+	for (size_t i = 0; i < w->n; i++) {
+		struct health *h = &s->health[w->model[i]];
+		float size = fabsf((float)x - waiting_guess(w, i).x), n = h->n + 1;
 
-		h->fast += (size - h->fast) / (float)fmin(n + 1, HEALTH_FAST);
-		if (n > HEALTH_FAST)
+		h->fast += (size - h->fast) / fminf(n, HEALTH_FAST);
+		if (n > HEALTH_FAST + 1)
 			size = fminf(size, HEALTH_MAX * h->slow + 1e-6f);
-		h->slow += (size - h->slow) / (float)fmin(n + 1, HEALTH_SLOW);
+		h->slow += (size - h->slow) / fminf(n, HEALTH_SLOW);
+		h->n = fminf(n, HEALTH_SLOW);
 	}
 }
 
@@ -169,11 +183,10 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 {
 	double q[FORECAST_LEVELS];
 
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		q[i] = w->q[i];
+	spread_out(w->x, w->lo, w->hi, q);
 	if (k->step == 1) {
 		past_error(series_past(s), x - q[Q50]);
-		learn_health(s, w->guesses, x, k->n_health++);
+		learn_health(s, w, x);
 	}
 	if (series_past(s)->steps < s->judge_from)
 		return;
@@ -182,7 +195,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
 	grid_learn(&k->shift[w->regime], q, x, pace(k));
-	judge_models(k, w->guesses, x);
+	judge_models(k, w, x);
 	k->n_scored++;
 }
 
@@ -222,27 +235,97 @@ static unsigned int horizon_at(const struct bucket *k, uint64_t issued)
 	return k->first + (unsigned int)((turn - floor(turn)) * (k->step - k->first + 1));
 }
 
-/*
- * Guesses of all models for @step, and their combination before calibration. All grids have one
- * shape, so that the mean of their quantiles is the grid of their means.
- */
-static void combine(const struct series *s, unsigned int step, const struct bucket *from,
-		    const struct bucket *to, double share, struct guess *guesses, double *q)
-{
-	double spread = past_spread(series_past(s), step), x = 0, lo = 0, hi = 0, sum = 0;
+/* What combining takes of a model. */
+struct voice {
+	size_t model;
+	double weight, scale;
+};
 
+/* The weights of all models between buckets @from and @to, in the order of the table. */
+static void weigh(const struct series *s, const struct bucket *from, const struct bucket *to,
+		  double share, struct voice *ret)
+{
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct score *a = &from->scores[m], *b = &to->scores[m];
-		double weight = (a->weight + share * (b->weight - a->weight)) * trust(s, m);
-		double scale = weight * (a->scale + share * (b->scale - a->scale));
 
-		guesses[m] = ask(s, m, step, spread);
-		sum += weight;
-		x += weight * guesses[m].x;
-		lo += scale * guesses[m].lo;
-		hi += scale * guesses[m].hi;
+		ret[m] = (struct voice){m,
+					(a->weight + share * (b->weight - a->weight)) * trust(s, m),
+					a->scale + share * (b->scale - a->scale)};
 	}
-	spread_out(x / sum, lo / sum, hi / sum, q);
+}
+
+/* Brings the @n of most weight to the front, the others stay in order behind them. */
+static void most_weight_first(struct voice *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t best = i;
+		struct voice found;
+
+		for (size_t j = i + 1; j < SERIES_MODELS; j++) {
+			if (v[j].weight > v[best].weight)
+				best = j;
+		}
+		found = v[best];
+		memmove(&v[i + 1], &v[i], (best - i) * sizeof(*v));
+		v[i] = found;
+	}
+}
+
+/* After the first ones of most weight, some of the others, in turn with @nth. */
+static void choose(struct voice *v, uint64_t nth)
+{
+	enum { OTHERS = SERIES_MODELS - SERIES_FIRST, TURNS = SERIES_ASKED - SERIES_FIRST };
+	struct voice chosen[TURNS];
+
+	most_weight_first(v, SERIES_FIRST);
+	for (size_t i = 0; i < TURNS; i++)
+		chosen[i] = v[SERIES_FIRST + (nth * TURNS + i) % OTHERS];
+	memcpy(&v[SERIES_FIRST], chosen, sizeof(chosen));
+}
+
+/*
+ * Asks the first SERIES_ASKED of @v for @step and combines what they say. All grids have one shape,
+ * so that the mean of their quantiles is the grid of their means.
+ */
+static struct guess combine(const struct series *s, unsigned int step, const struct voice *v,
+			    double spread, struct guess *guesses)
+{
+	double x = 0, lo = 0, hi = 0, sum = 0;
+
+	for (size_t i = 0; i < SERIES_ASKED; i++) {
+		struct guess g = ask(s, v[i].model, step, spread);
+
+		sum += v[i].weight;
+		x += v[i].weight * g.x;
+		lo += v[i].weight * v[i].scale * g.lo;
+		hi += v[i].weight * v[i].scale * g.hi;
+		if (guesses)
+			guesses[i] = g;
+	}
+	return (struct guess){(float)(x / sum), (float)(lo / sum), (float)(hi / sum)};
+}
+
+static void issue(const struct series *s, struct bucket *k, struct waiting_step *ret)
+{
+	const struct past *past = series_past(s);
+	struct voice v[SERIES_MODELS];
+	struct guess all, guesses[SERIES_ASKED];
+	unsigned int step = horizon_at(k, past->steps);
+	double spread = past_spread(past, step);
+
+	weigh(s, k, k, 0, v);
+	choose(v, k->n_issued++);
+	all = combine(s, step, v, spread, guesses);
+	*ret = (struct waiting_step){
+		.due = past->steps + step,
+		.regime = (uint8_t)past_regime(past),
+		.x = all.x,
+		.lo = all.lo,
+		.hi = all.hi,
+		.unit = (float)(spread / UNITS),
+	};
+	for (size_t i = 0; i < SERIES_ASKED; i++)
+		waiting_add(ret, v[i].model, &guesses[i]);
 }
 
 void combine_issue(struct series *s)
@@ -251,18 +334,9 @@ void combine_issue(struct series *s)
 
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
-		struct waiting_step *w = slot_of(s, k, past->steps);
-		double q[FORECAST_LEVELS];
-		unsigned int step;
 
-		if (past->steps % k->stride != 0)
-			continue;
-		step = horizon_at(k, past->steps);
-		w->due = past->steps + step;
-		w->regime = past_regime(past);
-		combine(s, step, k, k, 0, w->guesses, q);
-		for (int i = 0; i < FORECAST_LEVELS; i++)
-			w->q[i] = (float)q[i];
+		if (past->steps % k->stride == 0)
+			issue(s, k, slot_of(s, k, past->steps));
 	}
 }
 
@@ -293,11 +367,14 @@ void combine_predict(const struct series *s, unsigned int step, double *q)
 	double share;
 	const struct bucket *to = &s->buckets[series_bucket(s, step, &share)];
 	const struct bucket *from = to > s->buckets ? to - 1 : to;
-	struct guess guesses[SERIES_MODELS];
-	uint32_t regime;
+	struct voice v[SERIES_MODELS];
+	struct guess g;
+	uint32_t regime = past_regime(series_past(s));
 
-	combine(s, step, from, to, share, guesses, q);
-	regime = past_regime(series_past(s));
+	weigh(s, from, to, share, v);
+	most_weight_first(v, SERIES_ASKED);
+	g = combine(s, step, v, past_spread(series_past(s), step), NULL);
+	spread_out(g.x, g.lo, g.hi, q);
 	grid_correct_between(&from->shift[regime], &to->shift[regime], share, q);
 	grid_temper(q, highest(s));
 }

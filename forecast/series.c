@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x37737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x38737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define BOUND        4.0 /* times the largest value seen: no forecast is above, stated events apart */
@@ -149,14 +149,6 @@ void series_freep(struct series **s)
 	series_free(*s);
 }
 
-static void shift_slot(struct waiting_step *w, double from, double to)
-{
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		w->q[i] = (float)past_shift_log(w->q[i], from, to);
-	for (size_t m = 0; m < SERIES_MODELS; m++)
-		w->guesses[m].x = (float)past_shift_log(w->guesses[m].x, from, to);
-}
-
 /* The log scale follows the mean in steps, so that its models seldom have to. */
 static void rescale(struct series *s)
 {
@@ -174,7 +166,7 @@ static void rescale(struct series *s)
 		struct bucket *k = &s->buckets[b];
 
 		for (uint32_t i = 0; i < k->slots; i++)
-			shift_slot(series_slot(s, k->first_slot + i), from, to);
+			waiting_shift(series_slot(s, k->first_slot + i), from, to);
 		for (int i = 0; i < SERIES_PEAKS * FORECAST_LEVELS; i++) {
 			float *q = &k->peaks[i / FORECAST_LEVELS].q[i % FORECAST_LEVELS];
 

@@ -27,7 +27,7 @@ bool series_look(struct series *s, double value)
 	struct anomaly_found f;
 
 	if (w->due == past->steps + 1)
-		in.median_log = w->q[Q50];
+		in.median_log = w->x;
 	find_hour(s, past->steps, &in);
 	f = anomaly_observe(&s->outer.anomaly, &in);
 	ret->score = f.severity;

@@ -16,12 +16,18 @@
 #define SERIES_SLOTS 8 /* forecasts of one bucket that wait for their value */
 #define SERIES_PEAKS 2 /* forecasts of a maximum that wait, a bucket */
 
-/* A forecast of one step that waits for its value. */
+#define SERIES_ASKED 8 /* models that are asked for a step: those of most weight ... */
+#define SERIES_FIRST 5 /* ... and some of the others in turn */
+
+/* A forecast of one step that waits for its value; of guesses in waiting.c alone. */
 struct waiting_step {
-	uint64_t due;                        /* the step it is about; 0: none waits */
-	uint32_t regime, pad;                /* when it was issued */
-	float q[FORECAST_LEVELS];            /* of the combination, before calibration */
-	struct guess guesses[SERIES_MODELS]; /* lo and hi of size 1, before the model's factor */
+	uint64_t due;    /* the step it is about; 0: none waits */
+	float x, lo, hi; /* of the combination, before calibration: median, mean errors */
+	float unit;      /* of the guesses, on the log scale; they count from x */
+	uint8_t regime;  /* when it was issued */
+	uint8_t n, model[SERIES_ASKED]; /* who was asked */
+	int16_t guess[SERIES_ASKED];
+	uint16_t below[SERIES_ASKED], above[SERIES_ASKED];
 };
 
 /* How a model did at one horizon. */
@@ -29,6 +35,7 @@ struct score {
 	float weight;
 	float scale; /* mean size of its errors in units of lo and hi */
 	float loss;  /* mean pinball loss on the log scale */
+	uint32_t n;  /* values it was judged by */
 };
 
 /* A forecast of a maximum that waits for its end. */
@@ -46,7 +53,7 @@ struct bucket {
 	uint32_t first, step;   /* horizons */
 	uint32_t stride, slots; /* issued every so many steps; waiting at most */
 	uint32_t first_slot;
-	uint32_t n_scored, n_health;
+	uint32_t n_scored, n_issued;
 	float loss;       /* of the combination */
 	float covered[3]; /* share in the intervals of 80, 90, 98 % */
 	struct score scores[SERIES_MODELS];
@@ -69,7 +76,7 @@ struct series {
 	} outer;
 	/* All below knows the values without the effect of events. */
 	struct health {
-		float fast, slow; /* mean size of its one-step errors, of late and usually */
+		float fast, slow, n; /* mean size of its one-step errors, of late and usually */
 	} health[SERIES_MODELS];
 	uint64_t judge_from; /* step; in the first cycle of a period its models have nothing to show
 			      */
@@ -107,6 +114,13 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
  * whether it is better not learned.
  */
 bool series_look(struct series *s, double value);
+
+/* waiting.c: @guess of model @model, lo and hi of size 1, into @w, which has x and unit, and out.
+ */
+void waiting_add(struct waiting_step *w, size_t model, const struct guess *guess);
+struct guess waiting_guess(const struct waiting_step *w, size_t i);
+/* The offset of the log scale goes from @from to @to. */
+void waiting_shift(struct waiting_step *w, double from, double to);
 
 /* combine.c: judge what waits for @value, before it enters the past; issue what is due, after. */
 void combine_init(struct series *s);
