@@ -18,7 +18,7 @@
 #define LOWEST         (3.41 / 2.73) /* the 1 % level from the 2.5 % one, as far again from the median */
 
 /* Columns of the emitted file after the mean. */
-static const int emitted[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q99, Q025, Q975};
+static const int emitted[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q99, Q025, Q975, Q999};
 
 struct run {
 	const struct csv_series *s;
@@ -224,7 +224,7 @@ int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 		return err_set(e, err, "forecast %zu steps ahead", conf->horizon);
 	r.series = series;
 	if (conf->emit)
-		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975\n",
+		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975,q999\n",
 		      conf->emit);
 	roll(&r);
 	finish(&r, ret);

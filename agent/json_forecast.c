@@ -19,8 +19,9 @@ static json_t *levels_json(const struct forecast *f)
 		char name[8];
 
 		/* "0.50", but "0.025" */
-		(void)snprintf(name, sizeof(name), i == Q025 || i == Q975 ? "%.3f" : "%.2f",
-			       forecast_level[i]);
+		(void)snprintf(name, sizeof(name), "%.3f", forecast_level[i]);
+		if (name[4] == '0')
+			name[4] = '\0';
 		json_object_set_new(q, name, json_number(f->q[i]));
 	}
 	return q;

@@ -40,8 +40,9 @@ void combine_init(struct series *s)
 		k->covered[0] = 0.8f;
 		k->covered[1] = 0.9f;
 		k->covered[2] = 0.98f;
-		memset(k->shift, 0, sizeof(k->shift));
-		k->peak_shift = (struct grid_shift){};
+		for (int i = 0; i < PAST_REGIMES; i++)
+			grid_shift_init(&k->shift[i]);
+		grid_shift_init(&k->peak_shift);
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
 			double rest = (1 - FIRST_WEIGHT) / (SERIES_MODELS - 1);
 
@@ -181,9 +182,10 @@ static double trust(const struct series *s, size_t m)
 
 static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
 {
-	double q[FORECAST_LEVELS];
+	double q[FORECAST_LEVELS], half;
 
 	spread_out(w->x, w->lo, w->hi, q);
+	half = grid_half(q);
 	if (k->step == 1) {
 		past_error(series_past(s), x - q[Q50]);
 		learn_health(s, w, x);
@@ -194,7 +196,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	grid_temper(q, highest(s));
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
-	grid_learn(&k->shift[w->regime], q, x, pace(k));
+	grid_learn(&k->shift[w->regime], q, half, x, pace(k));
 	judge_models(k, w, x);
 	k->n_scored++;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* The grid of levels every forecast carries, ascending. */
-enum { Q025, Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q975, Q99, FORECAST_LEVELS };
+enum { Q025, Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q975, Q99, Q999, FORECAST_LEVELS };
 extern const double forecast_level[FORECAST_LEVELS];
 
 /*
@@ -23,7 +23,9 @@ struct forecast {
 	double q[FORECAST_LEVELS];
 };
 
-/* Reads @f at @level in (0, 1) by linear interpolation between grid levels, flat beyond the ends.
+/*
+ * Reads @f at @level in (0, 1): linear between grid levels, above .99 linear in the logarithm of
+ * what is left to 1, also beyond the last level; flat below the first.
  */
 double forecast_at(const struct forecast *f, double level);
 

@@ -10,11 +10,18 @@
 /* Quantiles of what errors usually look like, of mean size 1. */
 extern const double grid_shape[FORECAST_LEVELS];
 
+/* Levels below are corrected each by itself, those above follow from the tail above .95. */
+#define GRID_FREE Q99
+
 /* Corrections to a grid, in halves of its distance from .10 to .90, learned from what came. */
 struct grid_shift {
-	float shift[FORECAST_LEVELS];
+	float shift[GRID_FREE];
 	float n;
+	float excess, square;                    /* moments of what exceeds .95 */
+	float tail[FORECAST_LEVELS - GRID_FREE]; /* from .95 to each level, by them */
 };
+
+void grid_shift_init(struct grid_shift *c);
 
 /* Corrects @q in place; the levels are in order afterwards. */
 void grid_correct(const struct grid_shift *c, double *q);
@@ -29,8 +36,14 @@ void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b
  */
 void grid_temper(double *q, double highest);
 
-/* Learns from @x, for which @q (corrected) was forecast; @pace slows where forecasts overlap. */
-void grid_learn(struct grid_shift *c, const double *q, double x, double pace);
+/* Half the distance from .10 to .90 of a grid, never nothing. */
+double grid_half(const double *q);
+
+/*
+ * Learns from @x, for which @q (corrected; @half as wide before) was forecast; @pace slows where
+ * forecasts overlap.
+ */
+void grid_learn(struct grid_shift *c, const double *q, double half, double x, double pace);
 
 /* Mean pinball loss over the grid: Koenker, Bassett (1978). */
 double grid_loss(const double *q, double x);

@@ -6,7 +6,7 @@ s/, the table of models, and the$/ and the/
 s/a user of this folder talks to/its users talk to/
 s/FORESHAPE_FORECAST_H/FORESHAPE_FORECAST_LIBRARY_H/
 s/\bFORECAST_/FSH_/g
-s/\bQ(025|05|10|25|50|75|90|95|975|99)\b/FSH_Q\1/g
+s/\bQ(025|05|10|25|50|75|90|95|975|99|999)\b/FSH_Q\1/g
 s/\b(series_[a-z0-9_]+)/fsh_\1/g
 s/\bstruct (series|forecast)\b/struct fsh_\1/g
 s/\bforecast_(at|level)\b/fsh_forecast_\1/g

@@ -195,7 +195,7 @@ def tables_have_their_columns():
               "--stride", "1h", "--json", "--emit", out)
     rows = list(csv.DictReader(open(out)))
     check("forecast's columns", r.returncode == 0 and ",".join(rows[0]) ==
-          "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975", f"{r.stderr}")
+          "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975,q999", f"{r.stderr}")
     check("steps count from the last observed", rows[0]["step"] == "1" and
           int(rows[0]["time"]) - int(rows[0]["origin"]) == 60, str(rows[0]))
     r = w.cli("replay", "--csv", recorded, "--policy", os.path.join(w.policies, "shop.yaml"),

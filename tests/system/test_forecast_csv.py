@@ -14,7 +14,7 @@ import time
 import xml.dom.minidom
 
 BINARY = os.environ.get("FORESHAPE", "build/foreshape")
-HEADER = "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975".split(",")
+HEADER = "origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975,q999".split(",")
 failed = False
 
 
