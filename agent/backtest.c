@@ -105,6 +105,8 @@ static void forecast_from(struct run *r, size_t origin)
 		if (r->conf->last)
 			r->conf->last[step - 1] = f;
 	}
+	if (r->conf->made && r->conf->last)
+		r->conf->made(r->s, origin, r->conf->last, r->conf->horizon, r->conf->made_arg);
 }
 
 static void search_periods(struct series *s)

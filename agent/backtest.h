@@ -20,7 +20,10 @@ struct backtest_conf {
 	/* After each step; NULL: nobody asks. */
 	void (*look)(const struct csv_series *s, size_t index, const struct series_anomaly *now,
 		     void *arg);
-	void *arg;
+	/* After the forecasts of an origin, in @last; NULL: nobody asks. */
+	void (*made)(const struct csv_series *s, size_t origin, const struct forecast *steps,
+		     size_t n, void *made_arg);
+	void *arg, *made_arg;
 };
 
 struct backtest_score {

@@ -29,6 +29,13 @@ struct forecast {
  */
 double forecast_at(const struct forecast *f, double level);
 
+/*
+ * The limit for the next @n steps (at least 1; of more than 64 some are looked at) that costs
+ * least: the mean of what it leaves unused in each, and @short_cost, in units of the values, for
+ * each step that wants more than it. O(n^2).
+ */
+double forecast_limit(const struct forecast *steps, size_t n, double short_cost);
+
 struct series_conf {
 	uint64_t step_ns;
 	unsigned int horizon;    /* the farthest step that will be asked for (and calibrated) */

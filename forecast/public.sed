@@ -9,7 +9,7 @@ s/\bFORECAST_/FSH_/g
 s/\bQ(025|05|10|25|50|75|90|95|975|99|999)\b/FSH_Q\1/g
 s/\b(series_[a-z0-9_]+)/fsh_\1/g
 s/\bstruct (series|forecast)\b/struct fsh_\1/g
-s/\bforecast_(at|level)\b/fsh_forecast_\1/g
+s/\bforecast_(at|level|limit)\b/fsh_forecast_\1/g
 /^#include <stdint\.h>/a\
 \
 #ifdef __cplusplus\

@@ -26,6 +26,7 @@ static const struct cmd_option options[] = {
 	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
 	{ "anomalies", NULL, "list the values of the file that did not belong" },
+	{ "short-cost", "N[,N]", "limits for each horizon, where a step above costs as N unused" },
 	{ "scores", "OUT.csv", "write for every step how far it did not belong: time, value, score" },
 	{},
 };

@@ -16,6 +16,7 @@
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
 #include "agent/cmd/forecast_anomalies.h"
+#include "agent/cmd/forecast_limits.h"
 #include "agent/cmd/forecast_plot.h"
 #include "agent/csv.h"
 #include "agent/json.h"
@@ -26,6 +27,12 @@
 
 struct lengths {
 	uint64_t step_ns, train_ns, horizon_ns, stride_ns; /* 0: not given */
+};
+
+/* What else is asked for. */
+struct extras {
+	json_t *anomalies; /* NULL: not wanted */
+	struct limits limits;
 };
 
 /* Reads a duration that is not 0, where option @name is given. */
@@ -96,7 +103,7 @@ static json_t *periods_json(const struct series_report *r)
 }
 
 static int print_json(const struct csv_series *s, const struct backtest_conf *c,
-		      const struct backtest_score *score, json_t *anomalies)
+		      const struct backtest_score *score, const struct extras *x)
 {
 	json_t *coverage =
 		json_pack("{s:o,s:o,s:o,s:o}", "80", json_number(score->coverage80), "90",
@@ -113,8 +120,10 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		json_number(score->forecast_us), "state_kib", (double)score->state_bytes / 1024,
 		"models", models_json(&score->report), "periods", periods_json(&score->report));
 
-	if (all && anomalies)
-		(void)json_object_set(all, "anomalies", anomalies);
+	if (all && x->anomalies)
+		(void)json_object_set(all, "anomalies", x->anomalies);
+	if (all && x->limits.n > 0)
+		(void)json_object_set_new(all, "limits", limits_json(&x->limits));
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -177,6 +186,8 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	_cleanup_(freep) struct forecast *last = NULL;
 	_cleanup_(plot_free) struct plot chart = {};
 	json_auto_t *list = cmd_option(args, "anomalies") ? json_array() : NULL;
+	const char *short_cost = cmd_option(args, "short-cost");
+	struct extras x = {.anomalies = list};
 	struct anomalies found = {.list = list};
 	struct backtest_score score;
 	struct backtest_conf conf;
@@ -193,6 +204,13 @@ static int run(struct cmd_args *args, const struct lengths *l)
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
 	}
+	if (short_cost && limits_parse(short_cost, &x.limits) < 0) {
+		fprintf(stderr,
+			"foreshape forecast: --short-cost '%s' is no list of costs above 0, such "
+			"as 1,3,10\n",
+			short_cost);
+		return EXIT_USAGE;
+	}
 	if (open_output(args, "emit", &emit) < 0 || open_output(args, "scores", &scores) < 0)
 		return EXIT_FAILED;
 	last = calloc(conf.horizon, sizeof(*last));
@@ -202,6 +220,8 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	found.scores = scores;
 	conf.look = list || scores ? anomalies_take : NULL;
 	conf.arg = &found;
+	conf.made = short_cost ? limits_take : NULL;
+	conf.made_arg = &x.limits;
 	conf.emit = emit;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	if (backtest_run(&s, &conf, &score, &e) < 0) {
@@ -212,11 +232,15 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	if (end_scores(scores) < 0 || forecast_plot_svg(args, &chart) < 0)
 		return EXIT_FAILED;
 	if (args->json)
-		return print_json(&s, &conf, &score, list);
+		return print_json(&s, &conf, &score, &x);
 	print_table(&s, &conf, &score);
 	printf("\nthe last forecast:\n");
 	forecast_plot_show(&chart);
 	forecast_plot_basis((size_t)printf("based on"), chart.basis);
+	if (short_cost) {
+		printf("\n");
+		limits_print(&x.limits, conf.horizon * s.step_ns, stdout);
+	}
 	if (list) {
 		printf("\n");
 		anomalies_print(&found, stdout);
