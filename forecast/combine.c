@@ -70,7 +70,7 @@ static struct guess ask(const struct series *s, size_t m, unsigned int step, dou
 	struct guess g;
 
 	forecast_models[m]->predict(series_model(s, m), past, step, &g);
-	g.x = fmaxf(g.x, (float)log(past->offset));
+	g.x = fmaxf(g.x, (float)past->lowest);
 	if (isnan(g.lo))
 		return (struct guess){g.x, (float)spread, (float)spread};
 	g.lo = (float)fmax(g.lo / SIDE_LEVEL, least);

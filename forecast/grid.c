@@ -147,9 +147,12 @@ double grid_loss(const double *q, double x)
 {
 	double sum = 0;
 
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		sum += x < q[i] ? (1 - forecast_level[i]) * (q[i] - x)
-				: forecast_level[i] * (x - q[i]);
+	/* level * d above, (level - 1) * d below: without a branch that none can foresee. */
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		double d = x - q[i];
+
+		sum += (forecast_level[i] - 0.5) * d + 0.5 * fabs(d);
+	}
 	return sum / FORECAST_LEVELS;
 }
 
