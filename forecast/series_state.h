@@ -27,7 +27,7 @@ struct waiting_step {
 	uint8_t regime;  /* when it was issued */
 	uint8_t n, model[SERIES_ASKED]; /* who was asked */
 	int16_t guess[SERIES_ASKED];
-	uint16_t below[SERIES_ASKED], above[SERIES_ASKED];
+	uint8_t below[SERIES_ASKED], above[SERIES_ASKED];
 };
 
 /* How a model did at one horizon. */

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * waiting.c - forecasts that wait for their value, in two bytes a number: guesses as distances from
- * the combination's median, in units of the errors usual for the step.
+ * waiting.c - forecasts that wait for their value, in a byte or two a number: guesses as distances
+ * from the combination's median, in units of the errors usual for the step.
  */
 #include <math.h>
 
 #include "agent/base/util.h"
+#include "forecast/octet.h"
 #include "forecast/series_state.h"
 
-static uint16_t side(const struct waiting_step *w, float size)
-{
-	return (uint16_t)fminf(size / w->unit + 0.5f, UINT16_MAX);
-}
+#define SIDE_UNITS 65536.0 /* units: sides from a 60th to 1,000 times the usual error */
 
 void waiting_add(struct waiting_step *w, size_t model, const struct guess *guess)
 {
@@ -20,15 +18,15 @@ void waiting_add(struct waiting_step *w, size_t model, const struct guess *guess
 
 	w->model[i] = (uint8_t)model;
 	w->guess[i] = (int16_t)lrintf(fminf(fmaxf(far, -INT16_MAX), INT16_MAX));
-	w->below[i] = side(w, guess->lo);
-	w->above[i] = side(w, guess->hi);
+	w->below[i] = octet_encode(guess->lo, SIDE_UNITS * w->unit);
+	w->above[i] = octet_encode(guess->hi, SIDE_UNITS * w->unit);
 }
 
 struct guess waiting_guess(const struct waiting_step *w, size_t i)
 {
 	return (struct guess){.x = w->x + w->unit * (float)w->guess[i],
-			      .lo = w->unit * (float)MAX(w->below[i], 1),
-			      .hi = w->unit * (float)MAX(w->above[i], 1)};
+			      .lo = (float)octet_decode(MAX(w->below[i], 1), SIDE_UNITS * w->unit),
+			      .hi = (float)octet_decode(MAX(w->above[i], 1), SIDE_UNITS * w->unit)};
 }
 
 void waiting_shift(struct waiting_step *w, double from, double to)

@@ -10,6 +10,7 @@
 
 #include "agent/base/util.h"
 #include "forecast/models/models.h"
+#include "forecast/octet.h"
 #include "forecast/past.h"
 
 #define MAX_CYCLES   8
@@ -20,12 +21,13 @@
 #define Q10_OF_MEAN  1.6  /* distance of q10 from the median, in mean absolute errors */
 #define SIDE_MAX     4.0  /* times the common side that a phase's own counts at most */
 #define ERROR_MAX    3.0  /* times the mean error that one error counts at most */
+#define SIDE_UNIT    4.0  /* of sides kept in a byte: up to 15 on the log scale */
 #define TYPICAL_STEP 0.05 /* by which the running median moves, on the log scale */
 #define RECENT       64   /* values looked at where there is no period */
 
 struct phase {
-	uint16_t q50;    /* as the past keeps values; PAST_NONE: nothing seen yet */
-	uint16_t lo, hi; /* to q10 and q90, the upper halves of floats: two digits are enough */
+	uint16_t q50;   /* as the past keeps values; PAST_NONE: nothing seen yet */
+	uint8_t lo, hi; /* to q10 and q90 */
 };
 
 struct profile {
@@ -98,24 +100,6 @@ static double quantile(const float *v, size_t n, double level)
 	return v[i] + (at - (double)i) * (v[i + 1] - v[i]);
 }
 
-static uint16_t to_half(double v)
-{
-	float x = (float)fmax(v, 0);
-	uint32_t bits;
-
-	memcpy(&bits, &x, sizeof(bits));
-	return (uint16_t)(bits >> 16);
-}
-
-static float from_half(uint16_t half)
-{
-	uint32_t bits = (uint32_t)half << 16;
-	float x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
-
 /* One side of a phase: its own, as far as there are samples, else the common one. */
 static double side_of(double own, double common, size_t n)
 {
@@ -138,8 +122,8 @@ static void fill(const struct profile *m, const struct past *past, struct phase 
 	q50 = n == 2 ? fmin(fmax(m->typical, v[0]), v[1]) : quantile(v, n, 0.5);
 	common = Q10_OF_MEAN * m->error;
 	ret->q50 = past_encode(past, q50);
-	ret->lo = to_half(side_of(q50 - quantile(v, n, 0.1), common, n));
-	ret->hi = to_half(side_of(quantile(v, n, 0.9) - q50, common, n));
+	ret->lo = octet_encode(side_of(q50 - quantile(v, n, 0.1), common, n), SIDE_UNIT);
+	ret->hi = octet_encode(side_of(quantile(v, n, 0.9) - q50, common, n), SIDE_UNIT);
 }
 
 /* Sorts the phase whose window has its newest value at lag 0. */
@@ -211,8 +195,9 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 	if (p->q50 == PAST_NONE)
 		*ret = models_point(past_last(past));
 	else
-		*ret = (struct guess){(float)past_decode(past, p->q50), from_half(p->lo),
-				      from_half(p->hi)};
+		*ret = (struct guess){(float)past_decode(past, p->q50),
+				      (float)octet_decode(p->lo, SIDE_UNIT),
+				      (float)octet_decode(p->hi, SIDE_UNIT)};
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
@@ -227,8 +212,12 @@ static void rescale(void *state, const struct past *past, double from, double to
 
 		if (isnan(q50))
 			continue;
-		p->lo = to_half(x - past_shift_log(q50 - from_half(p->lo), from, to));
-		p->hi = to_half(past_shift_log(q50 + from_half(p->hi), from, to) - x);
+		p->lo = octet_encode(
+			x - past_shift_log(q50 - octet_decode(p->lo, SIDE_UNIT), from, to),
+			SIDE_UNIT);
+		p->hi = octet_encode(
+			past_shift_log(q50 + octet_decode(p->hi, SIDE_UNIT), from, to) - x,
+			SIDE_UNIT);
 		p->q50 = past_encode(past, x);
 	}
 }
