@@ -70,6 +70,12 @@ struct forecast_model {
 	void (*observe)(void *state, const struct past *past, double x);
 	/* The value @step (from 1) steps ahead. May keep what it worked out in @state. */
 	void (*predict)(void *state, const struct past *past, unsigned int step, struct guess *ret);
+	/*
+	 * Fits anew what takes longer, in the background; writes nothing but the first @fitted
+	 * bytes of @state. NULL: nothing does.
+	 */
+	void (*refit)(void *state, const struct past *past);
+	size_t fitted;
 	/* Tells a model just initialised the periods found, longest first; @level: where to start.
 	 */
 	void (*set_periods)(void *state, const struct past *past, const unsigned int *steps,

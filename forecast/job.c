@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * job.c - the search for periods, apart from the series: on a copy, which learns the past anew with
- * the periods found, so that weights and calibration already know them.
+ * the periods found, so that weights and calibration already know them; and fits that take long.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -117,7 +117,15 @@ static bool same_periods(const struct series *s, const unsigned int *periods, si
 	return true;
 }
 
-void series_job_run(struct series_job *job)
+static void refit(struct series *s)
+{
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		if (forecast_models[m]->refit)
+			forecast_models[m]->refit(series_model(s, m), series_past(s));
+}
+
+/* Looks for periods in what @job remembers; where they are others, all is learned anew. */
+static void search(struct series_job *job)
 {
 	struct series *s = job->copy;
 	const struct past *past = series_past(s);
@@ -145,6 +153,12 @@ void series_job_run(struct series_job *job)
 	job->changed = true;
 }
 
+void series_job_run(struct series_job *job)
+{
+	search(job);
+	refit(job->copy);
+}
+
 /* Puts what @copy learned into @s; steps that passed since are learned first. */
 static void adopt(struct series *s, struct series *copy)
 {
@@ -165,6 +179,8 @@ void series_job_give(struct series *s, struct series_job *job)
 		return;
 	if (job->changed)
 		adopt(s, job->copy);
+	for (size_t m = 0; m < SERIES_MODELS && !job->changed; m++)
+		memcpy(series_model(s, m), series_model(job->copy, m), forecast_models[m]->fitted);
 	s->outer.searching = 0;
 	series_free(job->copy);
 	free(job);
