@@ -182,10 +182,10 @@ static double trust(const struct series *s, size_t m)
 
 static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
 {
-	double q[FORECAST_LEVELS], half;
+	double raw[FORECAST_LEVELS], q[FORECAST_LEVELS];
 
-	spread_out(w->x, w->lo, w->hi, q);
-	half = grid_half(q);
+	spread_out(w->x, w->lo, w->hi, raw);
+	memcpy(q, raw, sizeof(q));
 	if (k->step == 1) {
 		past_error(series_past(s), x - q[Q50]);
 		learn_health(s, w, x);
@@ -196,7 +196,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	grid_temper(q, highest(s));
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
-	grid_learn(&k->shift[w->regime], q, half, x, pace(k));
+	grid_learn(&k->shift[w->regime], raw, q, x, pace(k));
 	judge_models(k, w, x);
 	k->n_scored++;
 }

@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-#define RATE       0.02 /* step of a correction, once it is known */
-#define RATE_FIRST 2.0  /* over the number of errors seen: the steps before */
+#define RATE_FIRST 2.0  /* over the number of errors seen: steps of a correction at first */
+#define LEARNING   0.1  /* of the weights of paces, per mean loss */
+#define SHARE      0.01 /* of all weight, handed out evenly */
 #define SHIFT_MIN  -6.0
 #define SHIFT_MAX  12.0
 #define TEMPER     0.3  /* what is left of a distance beyond the largest value seen */
@@ -18,6 +19,9 @@
 #define EXCESS_MAX 60.0  /* halves one counts at most */
 #define SHAPE_MIN  -0.3  /* of the tail: nearly the end of the scale ... */
 #define SHAPE_MAX  0.45  /* ... to no fourth moment */
+
+/* Steps of a correction, once it is known. */
+static const double rates[GRID_PACES] = {0.007, 0.02, 0.06};
 
 const double forecast_level[FORECAST_LEVELS] = {0.025, 0.05, 0.10,  0.25, 0.50, 0.75,
 						0.90,  0.95, 0.975, 0.99, 0.999};
@@ -55,13 +59,23 @@ static void order(double *q)
 		q[i] = fmin(q[i], q[i + 1]);
 }
 
+/* What @c adds to level @i, in halves: the mean over paces by weight. */
+static double shift_of(const struct grid_shift *c, int i)
+{
+	double sum = 0;
+
+	for (int k = 0; k < GRID_PACES; k++)
+		sum += c->weight[k] * c->shift[k][i];
+	return sum * GRID_STEP;
+}
+
 void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b, double share,
 			  double *q)
 {
 	double half = grid_half(q);
 
 	for (int i = 0; i < GRID_FREE; i++)
-		q[i] += half * ((1 - share) * a->shift[i] + share * b->shift[i]);
+		q[i] += half * ((1 - share) * shift_of(a, i) + share * shift_of(b, i));
 	for (int i = GRID_FREE; i < FORECAST_LEVELS; i++)
 		q[i] = q[Q95] + half * ((1 - share) * a->tail[i - GRID_FREE] +
 					share * b->tail[i - GRID_FREE]);
@@ -108,6 +122,8 @@ void grid_shift_init(struct grid_shift *c)
 		.excess = (float)TAIL_FIRST,
 		.square = (float)(2 * TAIL_FIRST * TAIL_FIRST),
 	};
+	for (int k = 0; k < GRID_PACES; k++)
+		c->weight[k] = 1.0f / GRID_PACES;
 	fit_tail(c);
 }
 
@@ -121,38 +137,71 @@ static void learn_tail(struct grid_shift *c, double excess, double pace)
 	fit_tail(c);
 }
 
+static double pinball(double level, double q, double x)
+{
+	double d = x - q;
+
+	return (level - 0.5) * d + 0.5 * fabs(d);
+}
+
+/* Rounds @x to whole steps, up or down by chance (a hash of @seed), so that nothing is lost. */
+static int16_t to_steps(double x, uint32_t seed)
+{
+	double steps = fmin(fmax(x, SHIFT_MIN), SHIFT_MAX) / GRID_STEP;
+
+	return (int16_t)floor(steps + (double)(seed * UINT32_C(2654435769) >> 8) / 16777216);
+}
+
+/* Weights of the paces by the loss of each, in units of their mean: fixed share. */
+static void learn_weights(struct grid_shift *c, const double *losses)
+{
+	double mean = 1e-12, sum = 0, w[GRID_PACES];
+
+	for (int k = 0; k < GRID_PACES; k++)
+		mean += losses[k] / GRID_PACES;
+	for (int k = 0; k < GRID_PACES; k++) {
+		w[k] = c->weight[k] * exp(-LEARNING * losses[k] / mean);
+		sum += w[k];
+	}
+	for (int k = 0; k < GRID_PACES; k++)
+		c->weight[k] = (float)((1 - SHARE) * w[k] / sum + SHARE / GRID_PACES);
+}
+
 /*
  * Each level moves up when too much came above it and down when too much came below: adaptive
- * conformal inference, Gibbs, Candes (2021), as online quantiles of the scaled error.
+ * conformal inference, Gibbs, Candes (2021), as online quantiles of the scaled error, at several
+ * paces by weight: Gibbs, Candes (2024), DtACI.
  */
-void grid_learn(struct grid_shift *c, const double *q, double half, double x, double pace)
+void grid_learn(struct grid_shift *c, const double *raw, const double *q, double x, double pace)
 {
-	double rate = pace * fmax(RATE, fmin(RATE_FIRST / (c->n + 10), 0.1));
+	double first = fmin(RATE_FIRST / (c->n + 10), 0.1), losses[GRID_PACES] = {};
+	double half = grid_half(raw);
 
 	c->n = fminf(c->n + 1, 1e6f);
 	if (x > q[Q95] + EQUAL)
 		learn_tail(c, (x - q[Q95]) / half, pace);
-	for (int i = 0; i < GRID_FREE; i++) {
-		double below = x < q[i] ? 1 : 0;
+	for (int k = 0; k < GRID_PACES; k++) {
+		double rate = pace * fmax(rates[k], first);
 
-		if (fabs(x - q[i]) <= EQUAL)
-			continue;
-		c->shift[i] = (float)fmin(
-			fmax(c->shift[i] + rate * (forecast_level[i] - below), SHIFT_MIN),
-			SHIFT_MAX);
+		for (int i = 0; i < GRID_FREE; i++) {
+			double shift = GRID_STEP * c->shift[k][i], at = raw[i] + half * shift;
+
+			losses[k] += pinball(forecast_level[i], at, x);
+			if (fabs(x - at) > EQUAL)
+				c->shift[k][i] =
+					to_steps(shift + rate * (forecast_level[i] - (x < at)),
+						 (uint32_t)c->n * 32 + (uint32_t)i);
+		}
 	}
+	learn_weights(c, losses);
 }
 
 double grid_loss(const double *q, double x)
 {
 	double sum = 0;
 
-	/* level * d above, (level - 1) * d below: without a branch that none can foresee. */
-	for (int i = 0; i < FORECAST_LEVELS; i++) {
-		double d = x - q[i];
-
-		sum += (forecast_level[i] - 0.5) * d + 0.5 * fabs(d);
-	}
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		sum += pinball(forecast_level[i], q[i], x);
 	return sum / FORECAST_LEVELS;
 }
 

@@ -4,6 +4,7 @@
 #define FORESHAPE_GRID_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "forecast/forecast.h"
 
@@ -13,13 +14,17 @@ extern const double grid_shape[FORECAST_LEVELS];
 /* Levels below are corrected each by itself, those above follow from the tail above .95. */
 #define GRID_FREE Q99
 
+#define GRID_PACES 3 /* at which corrections are learned side by side */
+
 /* Corrections to a grid, in halves of its distance from .10 to .90, learned from what came. */
 struct grid_shift {
-	float shift[GRID_FREE];
+	int16_t shift[GRID_PACES][GRID_FREE]; /* in steps of GRID_STEP */
+	float weight[GRID_PACES];
 	float n;
 	float excess, square;                    /* moments of what exceeds .95 */
 	float tail[FORECAST_LEVELS - GRID_FREE]; /* from .95 to each level, by them */
 };
+#define GRID_STEP (1.0 / 2048)
 
 void grid_shift_init(struct grid_shift *c);
 
@@ -40,10 +45,10 @@ void grid_temper(double *q, double highest);
 double grid_half(const double *q);
 
 /*
- * Learns from @x, for which @q (corrected; @half as wide before) was forecast; @pace slows where
- * forecasts overlap.
+ * Learns from @x, for which @q was forecast, @raw before correction; @pace slows where forecasts
+ * overlap.
  */
-void grid_learn(struct grid_shift *c, const double *q, double half, double x, double pace);
+void grid_learn(struct grid_shift *c, const double *raw, const double *q, double x, double pace);
 
 /* Mean pinball loss over the grid: Koenker, Bassett (1978). */
 double grid_loss(const double *q, double x);

@@ -75,16 +75,15 @@ static void highest_step(const struct series *s, unsigned int horizon, double *q
 
 static void judge(struct series *s, struct bucket *k, struct waiting_peak *p)
 {
-	double q[FORECAST_LEVELS], half;
+	double raw[FORECAST_LEVELS], q[FORECAST_LEVELS];
 
 	p->end = 0;
 	if (isnan(p->max) || series_past(s)->steps < s->judge_from + k->step)
 		return;
 	for (int i = 0; i < FORECAST_LEVELS; i++)
-		q[i] = p->q[i];
-	half = grid_half(q);
+		q[i] = raw[i] = p->q[i];
 	grid_correct(&k->peak_shift, q);
-	grid_learn(&k->peak_shift, q, half, past_to_log(series_past(s), p->max), 1);
+	grid_learn(&k->peak_shift, raw, q, past_to_log(series_past(s), p->max), 1);
 }
 
 void peak_judge(struct series *s, double value)

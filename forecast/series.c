@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x3b737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x3c737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define BOUND        4.0 /* times the largest value seen: no forecast is above, stated events apart */

@@ -31,11 +31,10 @@ static void shares_above(double (*draw)(uint64_t *seed), double *above)
 
 	grid_shift_init(&c);
 	for (int t = 0; t < VALUES; t++) {
-		double q[FORECAST_LEVELS], half, x = draw(&seed);
+		double raw[FORECAST_LEVELS], q[FORECAST_LEVELS], x = draw(&seed);
 
 		for (int i = 0; i < FORECAST_LEVELS; i++)
-			q[i] = 0.3 + 0.4 * grid_shape[i];
-		half = grid_half(q);
+			q[i] = raw[i] = 0.3 + 0.4 * grid_shape[i];
 		grid_correct(&c, q);
 		for (int i = 1; i < FORECAST_LEVELS; i++)
 			assert_true(q[i] >= q[i - 1]);
@@ -44,7 +43,7 @@ static void shares_above(double (*draw)(uint64_t *seed), double *above)
 			for (int i = 0; i < FORECAST_LEVELS; i++)
 				above[i] += x > q[i];
 		}
-		grid_learn(&c, q, half, x, 1);
+		grid_learn(&c, raw, q, x, 1);
 	}
 	for (int i = 0; i < FORECAST_LEVELS; i++)
 		above[i] /= counted;
@@ -52,7 +51,7 @@ static void shares_above(double (*draw)(uint64_t *seed), double *above)
 
 static void levels_hold_on_light_and_heavy_tails(void **state)
 {
-	static double (*const draws[])(uint64_t *seed) = {input_normal, laplace, pareto};
+	static double (*const draws[])(uint64_t * seed) = {input_normal, laplace, pareto};
 
 	(void)state;
 	for (size_t d = 0; d < ARRAY_SIZE(draws); d++) {
