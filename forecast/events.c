@@ -8,36 +8,71 @@
 
 #include "agent/base/util.h"
 
-#define NOW_GAIN    0.4  /* how fast the effect of a running event follows */
-#define EFFECT_GAIN 0.3  /* least share of the newest occurrence in the remembered effect */
-#define LOG_MAX     5.0  /* an effect is between 1/148 and 148 */
-#define LEAST_SHARE 0.05 /* of the offset */
-#define STATED_MAX  1e3
+#define X_UNIT        4096.0
+#define SD_UNIT       16384.0
+#define LEVEL_VAR     0.5    /* of a running event never seen: its sd is a factor of 2 */
+#define DURING_VAR    0.09   /* by which a part differs from the nearest */
+#define AROUND_VAR    0.04   /* of the parts before and after */
+#define OWN_VAR       0.01   /* by which one occurrence differs from the others */
+#define OWN_CHANGES   2      /* times that is forgotten while it runs */
+#define DRIFT_VAR     0.0025 /* by which an effect changes from one occurrence to the next */
+#define LEAST_SD      0.01   /* of a value around what was expected */
+#define LEAST_PART_SD 0.001
+#define LOG_MAX       5.0  /* an effect is between 1/148 and 148 */
+#define LEAST_SHARE   0.05 /* of the offset */
+#define STATED_MAX    1e3
+#define AROUND_MAX    4096 /* steps that an event is felt before and after */
+#define MOST_TELLING  0.5  /* share of a surprise that is the events': above, it tells no normal */
+#define FAR           (INT64_C(1) << 60) /* steps; beyond, nothing is reckoned with */
 
-static const struct effect *find_effect(const struct events *e, uint32_t id)
+/* A learned event that is felt at a step: in which part. */
+struct felt {
+	struct event *event;
+	struct effect *effect;
+	int part;
+};
+
+static struct effect *find_effect(const struct events *e, uint32_t id)
 {
 	for (int i = 0; i < EFFECTS_MAX; i++) {
 		if (e->effects[i].n > 0 && e->effects[i].id == id)
-			return &e->effects[i];
+			return (struct effect *)&e->effects[i];
 	}
 	return NULL;
 }
 
+const struct effect *events_effect(const struct events *e, uint32_t id)
+{
+	return find_effect(e, id);
+}
+
+/* Whether @v is what [start, end) is: next to each other, two may share a step by rounding. */
+static bool is_same(const struct event *v, int64_t start, int64_t end)
+{
+	int64_t from = MAX(v->start, start), to = MIN(llabs(v->end), end);
+
+	return to > from &&
+	       (to - from > (end - start) / 2 || to - from > (llabs(v->end) - v->start) / 2);
+}
+
 int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double multiplier)
 {
-	const struct effect *known = find_effect(e, id);
 	struct event *at = NULL;
 
 	if (end <= start || (!isnan(multiplier) && !(multiplier >= 0 && multiplier <= STATED_MAX)))
 		return -EINVAL;
+	start = MAX(start, -FAR);
+	end = MIN(end, FAR);
+	if (start >= end)
+		return 0;
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		struct event *v = &e->list[i];
 
 		/* One just cleared goes on where it was. */
-		if (v->end != 0 && v->id == id && v->start < end && start < llabs(v->end)) {
+		if (v->end != 0 && v->id == id && is_same(v, start, end)) {
 			v->start = start;
 			v->end = end;
-			v->multiplier = multiplier;
+			v->multiplier = (float)multiplier;
 			return 0;
 		}
 		if (v->end <= 0 && !at)
@@ -45,11 +80,7 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 	}
 	if (!at)
 		return -ENOSPC;
-	*at = (struct event){.start = start,
-			     .end = end,
-			     .multiplier = multiplier,
-			     .id = id,
-			     .now = known ? known->log_effect : 0};
+	*at = (struct event){.start = start, .end = end, .multiplier = (float)multiplier, .id = id};
 	return 0;
 }
 
@@ -64,26 +95,171 @@ static bool covers(const struct event *v, int64_t step)
 	return v->end > 0 && step >= v->start && step < v->end;
 }
 
-bool events_running(const struct events *e, int64_t step)
+/* How far a learned event is felt. */
+static int64_t steps_before(const struct event *v)
+{
+	return MIN(MAX((v->end - v->start) / 2, 1), AROUND_MAX);
+}
+
+static int64_t steps_after(const struct event *v)
+{
+	return MIN(MAX(v->end - v->start, 2), AROUND_MAX);
+}
+
+static bool is_felt(const struct event *v, int64_t from, int64_t to)
+{
+	if (v->end <= 0 || !isnan(v->multiplier))
+		return v->end > 0 && from < v->end && to > v->start;
+	return from < v->end + steps_after(v) && to > v->start - steps_before(v);
+}
+
+bool events_felt(const struct events *e, int64_t from, int64_t to)
 {
 	for (int i = 0; i < EVENTS_MAX; i++) {
-		if (covers(&e->list[i], step))
+		if (is_felt(&e->list[i], from, to))
 			return true;
 	}
 	return false;
 }
 
-double events_multiplier(const struct events *e, int64_t step)
+/* The part of @v that @step, at which it is felt, is in; the nearest to it come first and last. */
+static int part_of(const struct event *v, int64_t step)
 {
-	double product = 1;
+	if (step < v->start)
+		return EVENT_BEFORE - 1 -
+		       (int)((v->start - 1 - step) * EVENT_BEFORE / steps_before(v));
+	if (step < v->end)
+		return EVENT_BEFORE + (int)((double)(step - v->start) * EVENT_DURING /
+					    (double)(v->end - v->start));
+	return EVENT_BEFORE + EVENT_DURING + (int)((step - v->end) * EVENT_AFTER / steps_after(v));
+}
 
+static bool is_during(int part)
+{
+	return part >= EVENT_BEFORE && part < EVENT_BEFORE + EVENT_DURING;
+}
+
+static int64_t distance(const struct event *v, int64_t step)
+{
+	return step < v->start ? v->start - step : step < v->end ? 0 : step - v->end + 1;
+}
+
+/* While one runs, those before or after count no more. Returns how many are left of the @n. */
+static size_t drop_near(struct felt *felt, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_during(felt[i].part))
+			felt[kept++] = felt[i];
+	}
+	return kept > 0 ? kept : n;
+}
+
+/* The learned events felt at @step, of those with the same id the nearest alone. Returns how many.
+ */
+static size_t find_felt(const struct events *e, int64_t step, struct felt *ret)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		struct event *v = (struct event *)&e->list[i];
+		size_t at = 0;
+
+		if (!isnan(v->multiplier) || !is_felt(v, step, step + 1))
+			continue;
+		while (at < n && ret[at].event->id != v->id)
+			at++;
+		if (at < n && distance(ret[at].event, step) <= distance(v, step))
+			continue;
+		ret[at] = (struct felt){v, find_effect(e, v->id), part_of(v, step)};
+		n = MAX(n, at + 1);
+	}
+	return drop_near(ret, n);
+}
+
+/* What is known of a part. */
+struct known {
+	double x, var;
+};
+
+static struct known measured(const struct event_part *p)
+{
+	return (struct known){p->x / X_UNIT, p->sd / SD_UNIT * (p->sd / SD_UNIT)};
+}
+
+/* The part of a running event nearest to @part that was measured, or NULL. */
+static const struct event_part *nearest(const struct effect *f, int part)
+{
+	for (int i = 1; i < EVENT_DURING; i++) {
+		if (is_during(part - i) && f->parts[part - i].sd > 0)
+			return &f->parts[part - i];
+		if (is_during(part + i) && f->parts[part + i].sd > 0)
+			return &f->parts[part + i];
+	}
+	return NULL;
+}
+
+static struct known know(const struct effect *f, int part)
+{
+	const struct event_part *p = &f->parts[part];
+	struct known k = {0, AROUND_VAR};
+
+	if (p->sd > 0)
+		return measured(p);
+	if (!is_during(part))
+		return k;
+	p = nearest(f, part);
+	if (!p)
+		return (struct known){0, LEVEL_VAR};
+	k = measured(p);
+	k.var += DURING_VAR;
+	return k;
+}
+
+/* Log of what @f does; *@var what is not known of it is added to. */
+static double log_effect(const struct felt *f, double *var)
+{
+	struct known k;
+
+	if (!f->effect)
+		return 0;
+	k = know(f->effect, f->part);
+	*var += k.var;
+	if (!is_during(f->part))
+		return k.x;
+	*var += f->event->own_var > 0 ? (double)f->event->own_var : OWN_VAR;
+	return k.x + (double)f->event->own;
+}
+
+double events_mean(const struct effect *f, int from, int to)
+{
+	double sum = 0;
+	int n = 0;
+
+	for (int i = from; i < to; i++) {
+		sum += f->parts[i].x / X_UNIT;
+		n += f->parts[i].sd > 0;
+	}
+	return n > 0 ? sum / n : 0;
+}
+
+double events_multiplier(const struct events *e, int64_t step, double *var)
+{
+	struct felt felt[EVENTS_MAX];
+	double product = 1, x = 0;
+	size_t n = find_felt(e, step, felt);
+
+	*var = 0;
+	for (size_t i = 0; i < n; i++)
+		x += log_effect(&felt[i], var);
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		const struct event *v = &e->list[i];
 
-		if (covers(v, step))
-			product *= isnan(v->multiplier) ? exp(v->now) : v->multiplier;
+		if (covers(v, step) && !isnan(v->multiplier))
+			product *= (double)v->multiplier;
 	}
-	return product;
+	return product * exp(fmin(fmax(x, -LOG_MAX), LOG_MAX));
 }
 
 double events_stated(const struct events *e, int64_t step)
@@ -94,97 +270,129 @@ double events_stated(const struct events *e, int64_t step)
 		const struct event *v = &e->list[i];
 
 		if (covers(v, step) && v->multiplier > 1)
-			product *= v->multiplier;
+			product *= (double)v->multiplier;
 	}
 	return product;
 }
 
-/* Remembers what event @v did, in the place of its id, a free one, or the least recent one. */
-static void remember(struct events *e, const struct event *v)
+static void set_part(struct event_part *p, double x, double var)
+{
+	p->x = (int16_t)lrint(X_UNIT * fmin(fmax(x, -LOG_MAX), LOG_MAX));
+	p->sd = (uint16_t)lrint(SD_UNIT * fmin(fmax(sqrt(var), LEAST_PART_SD), 1));
+}
+
+/* A place for @id: a free one, or that of the least recent. */
+static struct effect *new_effect(struct events *e, uint32_t id)
 {
 	struct effect *at = &e->effects[0];
 
-	for (int i = 0; i < EFFECTS_MAX; i++) {
+	for (int i = 1; i < EFFECTS_MAX; i++) {
 		struct effect *f = &e->effects[i];
 
-		if (f->n > 0 && f->id == v->id) {
-			at = f;
-			break;
-		}
 		if (at->n > 0 && (f->n == 0 || f->end < at->end))
 			at = f;
 	}
-	if (at->n == 0 || at->id != v->id)
-		*at = (struct effect){.id = v->id};
-	at->n++;
-	at->end = v->end;
-	at->log_effect += (v->sum / v->n - at->log_effect) * fmax(1.0 / at->n, EFFECT_GAIN);
+	*at = (struct effect){.id = id};
+	return at;
 }
 
-/* Events of the same id that are still ahead learn what is known now. */
+/* An occurrence begins: by now the effect may be another. */
+static void begin(struct events *e, struct felt *f)
+{
+	if (!f->effect)
+		f->effect = new_effect(e, f->event->id);
+	if (f->event->own_var > 0)
+		return;
+	f->event->own_var = OWN_VAR;
+	f->effect->n++;
+	f->effect->end = f->event->end;
+	for (int i = 0; i < EVENT_PARTS; i++) {
+		struct event_part *p = &f->effect->parts[i];
+		struct known k = measured(p);
+
+		if (p->sd > 0)
+			set_part(p, k.x, k.var + DRIFT_VAR);
+	}
+}
+
+/* What is particular about an occurrence changes while it runs. */
+static void change(struct event *v)
+{
+	double more = OWN_VAR * OWN_CHANGES / (double)(v->end - v->start);
+
+	v->own_var = (float)fmin((double)v->own_var + more, OWN_VAR);
+}
+
+/* Gives each component of @f its share of @surprise, whose variance is @var. */
+static void share(struct felt *f, double surprise, double var)
+{
+	struct known k = know(f->effect, f->part);
+	double gain = k.var / var;
+
+	set_part(&f->effect->parts[f->part], k.x + gain * surprise, k.var * (1 - gain));
+	if (!is_during(f->part))
+		return;
+	gain = (double)f->event->own_var / var;
+	f->event->own += (float)(gain * surprise);
+	f->event->own_var *= (float)(1 - gain);
+}
+
+/* Makes room of events that are not felt from @step on. */
 static void expire(struct events *e, int64_t step)
 {
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		struct event *v = &e->list[i];
 
-		if (v->end <= 0 || step < v->end)
-			continue;
-		if (isnan(v->multiplier) && v->n > 0)
-			remember(e, v);
-		v->end = 0;
-	}
-	for (int i = 0; i < EVENTS_MAX; i++) {
-		struct event *v = &e->list[i];
-		const struct effect *known = v->end > 0 && v->n == 0 ? find_effect(e, v->id) : NULL;
-
-		if (known)
-			v->now = known->log_effect;
+		if (v->end > 0 ? !is_felt(v, step, INT64_MAX) : step >= -v->end)
+			v->end = 0;
 	}
 }
 
-/* Lets learned event @v follow @ratio, the log of measured to expected. */
-static void follow(struct event *v, double ratio)
+static double stated_at(const struct events *e, int64_t step)
 {
-	double gain = v->n == 0 ? fmax(NOW_GAIN, 0.7) : NOW_GAIN;
-
-	ratio = fmin(fmax(ratio, -LOG_MAX), LOG_MAX);
-	v->now += gain * (ratio - v->now);
-	v->sum += ratio;
-	v->n++;
-}
-
-double events_observe(struct events *e, int64_t step, double value, double normal, double offset)
-{
-	double stated = 1, least = LEAST_SHARE * offset; /* a ratio of nothing says nothing */
-	bool learned = false;
+	double stated = 1;
 
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		if (covers(&e->list[i], step) && !isnan(e->list[i].multiplier))
-			stated *= e->list[i].multiplier;
+			stated *= (double)e->list[i].multiplier;
 	}
-	for (int i = 0; i < EVENTS_MAX; i++) {
-		struct event *v = &e->list[i];
-
-		if (!covers(v, step) || !isnan(v->multiplier))
-			continue;
-		learned = true;
-		if (!isnan(value) && !isnan(normal) && stated > 0)
-			follow(v, log((value / stated + least) / (normal + least)));
-	}
-	expire(e, step + 1);
-	return learned || stated <= 0 ? NAN : value / stated;
+	return stated;
 }
 
-int64_t events_next(const struct events *e, int64_t from, int64_t to)
+/* Learns from @ratio, the log of measured to normal. Returns the log of the effect, or NAN. */
+static double learn(struct events *e, struct felt *felt, size_t n, double ratio, double sd)
 {
-	int64_t first = -1;
+	double noise = fmax(sd, LEAST_SD) * fmax(sd, LEAST_SD), var = 0, x = 0;
 
-	for (int i = 0; i < EVENTS_MAX; i++) {
-		const struct event *v = &e->list[i];
-		int64_t start = MAX(v->start, from);
-
-		if (v->end > from && start < to && (first < 0 || start < first))
-			first = start;
+	for (size_t i = 0; i < n; i++) {
+		begin(e, &felt[i]);
+		change(felt[i].event);
+		x += log_effect(&felt[i], &var);
 	}
-	return first;
+	ratio = fmin(fmax(ratio, -LOG_MAX), LOG_MAX) - x;
+	x = 0;
+	for (size_t i = 0; i < n; i++) {
+		double known = 0;
+
+		share(&felt[i], ratio, var + noise);
+		x += log_effect(&felt[i], &known);
+	}
+	return var > MOST_TELLING * (var + noise) ? NAN : x;
+}
+
+double events_observe(struct events *e, int64_t step, double value, double normal, double sd,
+		      double offset)
+{
+	double stated = stated_at(e, step), least = LEAST_SHARE * offset;
+	struct felt felt[EVENTS_MAX];
+	size_t n = find_felt(e, step, felt);
+
+	/* A ratio of nothing says nothing. */
+	if (n > 0 && !isnan(value) && !isnan(normal) && stated > 0)
+		value /= exp(
+			learn(e, felt, n, log((value / stated + least) / (normal + least)), sd));
+	else if (n > 0)
+		value = NAN;
+	expire(e, step + 1);
+	return stated > 0 ? value / stated : NAN;
 }

@@ -113,11 +113,25 @@ void series_skip(struct series *s, uint64_t steps);
 
 /*
  * A known future event: [start, start + length) in steps from the next one, with a multiplier, or
- * NAN where its effect is to be learned from past events of the same @id. Kept until it is past.
+ * NAN where its effect is to be learned from past events of the same @id: before it (for half its
+ * length), while it runs, by position, and after it (for its length). Kept until it is past.
+ * Returns 0, -EINVAL (empty, out of range, a negative multiplier), -ENOSPC (16 are known: try again
+ * when one is over).
  */
 int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, double multiplier);
 /* Drops all events, running ones too; what was learned of them stays. */
 void series_event_clear(struct series *s);
+
+/* A number for the event's name @name: FNV-1a, 32 bits. */
+uint32_t series_event_id(const char *name);
+
+/* What was learned of an id: by what factor values are multiplied around its events. */
+struct series_effect {
+	unsigned int n;               /* occurrences */
+	double before, during, after; /* means over what was measured; 1: nothing */
+};
+/* Returns 0, or -ENOENT: nothing is known of @id. */
+int series_event_effect(const struct series *s, uint32_t id, struct series_effect *ret);
 
 /* The value @step (1..horizon) steps ahead. Finite in all cases; all zero before the first value.
  */

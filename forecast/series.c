@@ -16,9 +16,12 @@
 #define KIND         UINT64_C(0x3c737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
+#define LEAST_SD     1e-3 /* of the log, that a forecast has */
 #define BOUND        4.0 /* times the largest value seen: no forecast is above, stated events apart */
 #define FIRST_SEARCH 24
-#define MIN_SCORED   20 /* forecasts of a horizon that came true or not, before it is reported */
+#define QUARTILES_SD 1.349 /* between the quartiles of a normal distribution, in sd */
+#define PEAK_LOOKS   64    /* steps at which the events of a peak are looked at */
+#define MIN_SCORED   20    /* forecasts of a horizon that came true or not, before it is reported */
 
 static uint32_t aligned(size_t at)
 {
@@ -198,7 +201,9 @@ void series_learn(struct series *s, double value)
 void series_observe(struct series *s, double value)
 {
 	const struct past *past = series_past(s);
-	double normal = NAN;
+	struct events *e = &s->outer.events;
+	int64_t at = (int64_t)past->steps;
+	double normal = NAN, sd = 0;
 
 	if (!(value >= 0 && value <= PAST_SANE_MAX))
 		value = NAN;
@@ -207,13 +212,14 @@ void series_observe(struct series *s, double value)
 		s->outer.max = fmax(s->outer.max, value);
 		s->outer.count++;
 	}
-	if (past->count > 0 && events_running(&s->outer.events, (int64_t)past->steps)) {
+	if (past->count > 0 && events_felt(e, at, at + 1)) {
 		double q[FORECAST_LEVELS];
 
 		combine_predict(s, 1, q);
 		normal = past_from_log(past, q[Q50]);
+		sd = (q[Q75] - q[Q25]) / QUARTILES_SD;
 	}
-	value = events_observe(&s->outer.events, (int64_t)past->steps, value, normal, past->offset);
+	value = events_observe(e, at, value, normal, sd, past->offset);
 	value = value <= PAST_SANE_MAX ? value : NAN;
 	/* A value that is rarer than rare waits: if it stays, the fourth of them is learned. */
 	series_learn(s, series_look(s, value) ? NAN : value);
@@ -248,15 +254,50 @@ void series_event_clear(struct series *s)
 	events_clear(&s->outer.events);
 }
 
-/* Quantiles @q on the log scale as values, events by factor @multiplier, within the bounds, which
- * are @stated times as wide. */
-static void finish(const struct series *s, const double *q, double multiplier, double stated,
+uint32_t series_event_id(const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619u;
+	return hash;
+}
+
+int series_event_effect(const struct series *s, uint32_t id, struct series_effect *ret)
+{
+	const struct effect *f = events_effect(&s->outer.events, id);
+	const int start = EVENT_BEFORE, end = EVENT_BEFORE + EVENT_DURING;
+
+	if (!f)
+		return -ENOENT;
+	*ret = (struct series_effect){.n = f->n};
+	ret->before = exp(events_mean(f, 0, start));
+	ret->during = exp(events_mean(f, start, end));
+	ret->after = exp(events_mean(f, end, EVENT_PARTS));
+	return 0;
+}
+
+/* What the events make of a forecast. */
+struct lift {
+	double multiplier, var; /* of its log */
+	double stated;          /* the bounds are as many times wider */
+};
+
+/* Quantiles @q on the log scale as values with @lift, within the bounds. What is not known of the
+ * events adds to their spread. */
+static void finish(const struct series *s, const double *q, const struct lift *lift,
 		   struct forecast *ret)
 {
-	double most = BOUND * s->outer.max * stated;
+	double most = BOUND * s->outer.max * lift->stated, wider = 1;
+	double sd = fmax((q[Q75] - q[Q25]) / QUARTILES_SD, LEAST_SD);
 
-	for (int i = 0; i < FORECAST_LEVELS; i++)
-		ret->q[i] = fmin(multiplier * past_from_log(series_past(s), q[i]), most);
+	if (lift->var > 0)
+		wider = sqrt(1 + lift->var / (sd * sd));
+	for (int i = 0; i < FORECAST_LEVELS; i++) {
+		double x = q[Q50] + wider * (q[i] - q[Q50]);
+
+		ret->q[i] = fmin(lift->multiplier * past_from_log(series_past(s), x), most);
+	}
 	/* Each level stands for the probability half way to its neighbours. */
 	ret->mean = 0;
 	for (int i = 0; i < FORECAST_LEVELS; i++) {
@@ -275,41 +316,58 @@ static unsigned int within_horizon(const struct series *s, unsigned int step)
 	return MIN(MAX(step, 1), s->conf.horizon);
 }
 
+static struct lift lift_at(const struct events *e, int64_t step)
+{
+	struct lift l = {.stated = events_stated(e, step)};
+
+	l.multiplier = events_multiplier(e, step, &l.var);
+	return l;
+}
+
+/* The highest over [from, to). */
+static struct lift lift_most(const struct events *e, int64_t from, int64_t to)
+{
+	int64_t stride = (to - from + PEAK_LOOKS - 1) / PEAK_LOOKS;
+	struct lift most = lift_at(e, from);
+
+	for (int64_t at = from + stride; at < to && events_felt(e, from, to); at += stride) {
+		struct lift l = lift_at(e, at);
+
+		if (l.multiplier > most.multiplier)
+			most = l;
+	}
+	return most;
+}
+
 void series_predict(const struct series *s, unsigned int step, struct forecast *ret)
 {
 	const struct past *past = series_past(s);
-	const struct events *e = &s->outer.events;
 	double q[FORECAST_LEVELS];
-	int64_t at;
+	struct lift lift;
 
 	*ret = (struct forecast){};
 	if (past->count == 0)
 		return;
 	step = within_horizon(s, step);
-	at = (int64_t)(past->steps - 1 + step);
+	lift = lift_at(&s->outer.events, (int64_t)(past->steps - 1 + step));
 	combine_predict(s, step, q);
-	finish(s, q, events_multiplier(e, at), events_stated(e, at), ret);
+	finish(s, q, &lift, ret);
 }
 
 void series_predict_peak(const struct series *s, unsigned int steps, struct forecast *ret)
 {
 	const struct past *past = series_past(s);
-	const struct events *e = &s->outer.events;
-	int64_t now = (int64_t)past->steps, at, last;
+	int64_t now = (int64_t)past->steps;
 	double q[FORECAST_LEVELS];
+	struct lift lift;
 
 	*ret = (struct forecast){};
 	if (past->count == 0)
 		return;
 	steps = within_horizon(s, steps);
 	peak_predict(s, steps, q);
-	at = events_next(e, now, now + steps);
-	last = now + steps - 1;
-	if (at < 0)
-		finish(s, q, 1, 1, ret);
-	else
-		finish(s, q, fmax(events_multiplier(e, at), events_multiplier(e, last)),
-		       fmax(events_stated(e, at), events_stated(e, last)), ret);
+	lift = lift_most(&s->outer.events, now, now + steps);
+	finish(s, q, &lift, ret);
 }
 
 uint64_t series_count(const struct series *s)

@@ -10,16 +10,6 @@
 
 #define BUSY_APIS 64
 
-/* FNV-1a, 32 bits: the same event in a policy and its past occurrences get the same number. */
-static uint32_t event_id(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 16777619u;
-	return h;
-}
-
 static int new_ladder(const struct controller *c, const struct service_state *s,
 		      enum ladder_kind kind, struct ladder *ret)
 {
@@ -56,7 +46,7 @@ static void start_kept(const struct controller *c, struct service_state *s)
 static int add_event(struct service_state *s, const char *name, int64_t starts_real_ns,
 		     uint64_t lasts_ns, double multiplier)
 {
-	struct known_event e = {event_id(name), false, starts_real_ns, lasts_ns, multiplier};
+	struct known_event e = {series_event_id(name), false, starts_real_ns, lasts_ns, multiplier};
 
 	for (size_t i = 0; i < s->n_events; i++)
 		if (s->events[i].id == e.id && s->events[i].starts_real_ns == starts_real_ns)

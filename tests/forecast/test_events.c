@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_events.c - the shape of an event: learned by part and occurrence, unlearned, kept apart. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/base/util.h"
+#include "forecast/events.h"
+#include "tests/check.h"
+#include "tests/forecast/inputs.h"
+
+#define SD 0.1
+
+static void assert_near(double value, double wanted, double most)
+{
+	if (!(fabs(value - wanted) <= most))
+		fail_msg("%g is not %g", value, wanted);
+}
+
+/* Values @factor[k] times the normal 100 at the steps from @from on. */
+static void feed(struct events *e, int64_t from, const double *factor, int n)
+{
+	for (int k = 0; k < n; k++)
+		(void)events_observe(e, from + k, 100 * factor[k], 100, SD, 0);
+}
+
+static double at(const struct events *e, int64_t step)
+{
+	double var;
+
+	return events_multiplier(e, step, &var);
+}
+
+/*
+ * A log of 1 above normal, of variance 0.5 + 0.01 (part, occurrence) + 0.01 (noise): 0.51/0.52 of
+ * it are the event's. The next part, unknown, is taken to be the same with a variance of 0.09 more.
+ */
+static void a_surprise_is_split_by_variance(void **state)
+{
+	struct events e = {};
+	double var;
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 10, 18, NAN), 0);
+	assert_near(events_multiplier(&e, 10, &var), 1, 0);
+	assert_near(var, 0, 0);
+	assert_true(isnan(events_observe(&e, 10, 100 * exp(1), 100, SD, 0)));
+	assert_near(log(events_multiplier(&e, 10, &var)), 0.51 / 0.52, 1e-3);
+	assert_near(var, 0.5 * 0.02 / 0.52 + 0.01 * 0.51 / 0.52, 1e-3);
+	assert_near(log(events_multiplier(&e, 11, &var)), 0.51 / 0.52, 1e-3);
+	assert_near(var, 0.5 * 0.02 / 0.52 + 0.09 + 0.01 * 0.51 / 0.52, 1e-3);
+}
+
+/* Where the event is known well, what is left of a value is normal and the rest of the surprise. */
+static void a_known_event_leaves_the_normal_part(void **state)
+{
+	struct events e = {};
+	double flat[] = {3, 3, 3, 3, 3, 3, 3, 3}, normal;
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		assert_int_equal(events_add(&e, 1, 100 * k, 100 * k + 8, NAN), 0);
+		feed(&e, 100 * k, flat, 8);
+	}
+	assert_int_equal(events_add(&e, 1, 300, 308, NAN), 0);
+	assert_near(at(&e, 300), 3, 0.3);
+	normal = events_observe(&e, 300, 300, 100, 3 * SD, 0);
+	assert_near(normal, 100, 5);
+	normal = events_observe(&e, 301, 360, 100, 3 * SD, 0); /* 20 % more than expected */
+	assert_near(normal, 115, 4);
+}
+
+/* Ramp, plateau and decay, from one occurrence and better from three. */
+static void shape_is_learned_by_position(void **state)
+{
+	static const double factor[] = {1.2, 1.5, 1.8, 2, 2, 3, 3, 4, 4, 5,   5,   6,   6,   5,  5,
+					4,   4,   3,   3, 2, 2, 2, 2, 2, 1.5, 1.5, 1.5, 1.5, 1.5};
+	double bound[] = {0.35, 0.25, 0.15};
+	struct events e = {};
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		int64_t start = 1000 * k + 100;
+
+		/* 16 steps, felt from 8 before to 16 after. */
+		assert_int_equal(events_add(&e, 7, start, start + 16, NAN), 0);
+		if (k > 0)
+			for (int i = 5; i < 21; i++)
+				assert_true(fabs(log(at(&e, start - 5 + i) / factor[i])) <
+					    bound[k - 1]);
+		feed(&e, start - 5, factor, ARRAY_SIZE(factor));
+		for (int i = 0; i < 40; i++)
+			(void)events_observe(&e, start + 24 + i, 100, 100, SD, 0);
+	}
+	assert_int_equal(events_add(&e, 7, 5000, 5016, NAN), 0);
+	for (int i = 1; i < 24; i++)
+		assert_true(fabs(log(at(&e, 4995 + i) / factor[i])) < 0.35);
+	assert_near(at(&e, 4991), 1, 0);
+	assert_near(at(&e, 5032), 1, 0);
+}
+
+static void shape_stretches_with_the_length(void **state)
+{
+	double up[16];
+	struct events e = {};
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		up[i] = i < 8 ? 2 : 6;
+	assert_int_equal(events_add(&e, 7, 100, 116, NAN), 0);
+	feed(&e, 100, up, 16);
+	assert_int_equal(events_add(&e, 7, 1000, 1064, NAN), 0);
+	for (int i = 0; i < 64; i++)
+		assert_true(fabs(log(at(&e, 1000 + i) / up[i / 4])) < 0.3);
+}
+
+static void an_effect_that_proved_wrong_fades(void **state)
+{
+	static const double high[] = {3, 3, 3, 3}, none[] = {1, 1, 1, 1};
+	struct events e = {};
+	double before = 3;
+
+	(void)state;
+	for (int k = 0; k < 8; k++) {
+		assert_int_equal(events_add(&e, 7, 100 * k, 100 * k + 4, NAN), 0);
+		if (k > 4) {
+			assert_true(at(&e, 100 * k) < before);
+			before = at(&e, 100 * k);
+		}
+		feed(&e, 100 * k, k < 4 ? high : none, 4);
+	}
+	assert_int_equal(events_add(&e, 7, 900, 904, NAN), 0);
+	assert_true(at(&e, 900) < 1.35);
+}
+
+/* The more values scatter, the less one says. */
+static void noisy_values_teach_less(void **state)
+{
+	struct events calm = {}, noisy = {};
+
+	(void)state;
+	assert_int_equal(events_add(&calm, 1, 10, 11, NAN), 0);
+	assert_int_equal(events_add(&noisy, 1, 10, 11, NAN), 0);
+	(void)events_observe(&calm, 10, 200, 100, 0.05, 0);
+	(void)events_observe(&noisy, 10, 200, 100, 1, 0);
+	/* ln 2 * 0.51 / (0.51 + sd * sd) */
+	assert_near(log(at(&calm, 10)), 0.6898, 1e-3);
+	assert_near(log(at(&noisy, 10)), 0.2341, 1e-3);
+}
+
+static void neighbours_are_two_and_copies_one(void **state)
+{
+	struct events e = {};
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 0, 25, NAN), 0);
+	assert_int_equal(events_add(&e, 1, 24, 49, NAN), 0);
+	assert_int_equal(events_add(&e, 1, 24, 49, NAN), 0);
+	assert_int_equal(e.list[1].start, 24);
+	assert_int_equal(e.list[2].end, 0);
+	assert_int_equal(events_add(&e, 1, 30, 49, NAN), 0);
+	assert_int_equal(e.list[1].start, 30);
+	assert_int_equal(e.list[2].end, 0);
+}
+
+static void stated_events_are_flat_and_teach_nothing(void **state)
+{
+	struct events e = {};
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 10, 12, 3), 0);
+	assert_near(at(&e, 9), 1, 0);
+	assert_near(at(&e, 10), 3, 0);
+	assert_near(events_stated(&e, 11), 3, 0);
+	assert_near(events_observe(&e, 10, 330, 100, SD, 0), 110, 1e-9);
+	assert_near(at(&e, 12), 1, 0);
+	assert_null(events_effect(&e, 1));
+}
+
+static void full_list_says_so_until_one_is_over(void **state)
+{
+	struct events e = {};
+
+	(void)state;
+	for (uint32_t i = 0; i < EVENTS_MAX; i++)
+		assert_int_equal(events_add(&e, i, 10 + i, 12 + i, NAN), 0);
+	assert_int_equal(events_add(&e, 99, 50, 60, NAN), -ENOSPC);
+	for (int64_t step = 10; step < 14; step++) /* the first is felt until 13 */
+		(void)events_observe(&e, step, 100, 100, SD, 0);
+	assert_int_equal(events_add(&e, 99, 50, 60, NAN), 0);
+}
+
+/* The least recent of more ids than are kept makes room. */
+static void effects_of_many_ids_stay_bounded(void **state)
+{
+	static const double high[] = {3};
+	struct events e = {};
+
+	(void)state;
+	for (uint32_t i = 0; i <= EFFECTS_MAX; i++) {
+		assert_int_equal(events_add(&e, i, 10 * i, 10 * i + 1, NAN), 0);
+		feed(&e, 10 * i, high, 1);
+		for (int64_t k = 1; k < 4; k++)
+			(void)events_observe(&e, 10 * i + k, 100, 100, SD, 0);
+	}
+	assert_null(events_effect(&e, 0));
+	assert_non_null(events_effect(&e, 1));
+	assert_non_null(events_effect(&e, EFFECTS_MAX));
+	assert_true(sizeof(e) <= 2048);
+}
+
+/* A weekly event of 12 hours: its ramp is known the second time, and the season stays what it is.
+ */
+static void series_knows_the_shape_again(void **state)
+{
+	static const double factor[] = {1.5, 1.5, 1.5, 3, 3, 3, 3, 4, 4, 4,
+					4,   3,   3,   3, 3, 2, 2, 2, 2};
+	struct series *s = input_series(30, 100);
+	struct series_effect learned;
+	struct forecast f;
+	uint64_t seed = 3;
+
+	(void)state;
+	assert_int_equal(series_event_effect(s, 9, &learned), -ENOENT);
+	for (int t = 0; t < 600; t++) {
+		int k = t < 303 ? t - 197 : t - 497;
+		bool felt = k >= 0 && k < (int)ARRAY_SIZE(factor);
+
+		if (t == 180 || t == 480)
+			assert_int_equal(series_event(s, 9, 20, 12, NAN), 0);
+		if (t == 490) {
+			for (unsigned int i = 11; i < 23; i++) { /* its 12 hours */
+				series_predict(s, i, &f);
+				assert_true(fabs(log(f.q[Q50] / (100 * factor[i - 8]))) < 0.3);
+			}
+			series_predict(s, 10, &f); /* the last of the ramp */
+			assert_true(f.q[Q50] > 120);
+		}
+		input_feed(s, 100 * (felt ? factor[k] : 1) * (1 + 0.03 * input_normal(&seed)));
+		if (t == 250 || t == 550) {
+			series_predict(s, 1, &f);
+			assert_true(f.q[Q50] > 90 && f.q[Q50] < 110);
+		}
+	}
+	assert_int_equal(series_event_effect(s, 9, &learned), 0);
+	assert_int_equal(learned.n, 2);
+	assert_true(learned.during > 2.7 && learned.during < 3.7);
+	assert_true(learned.before > 1.1 && learned.before < 1.6);
+	assert_true(learned.after > 1.1 && learned.after < 2);
+	series_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_surprise_is_split_by_variance),
+		cmocka_unit_test(a_known_event_leaves_the_normal_part),
+		cmocka_unit_test(shape_is_learned_by_position),
+		cmocka_unit_test(shape_stretches_with_the_length),
+		cmocka_unit_test(an_effect_that_proved_wrong_fades),
+		cmocka_unit_test(noisy_values_teach_less),
+		cmocka_unit_test(neighbours_are_two_and_copies_one),
+		cmocka_unit_test(stated_events_are_flat_and_teach_nothing),
+		cmocka_unit_test(full_list_says_so_until_one_is_over),
+		cmocka_unit_test(effects_of_many_ids_stay_bounded),
+		cmocka_unit_test(series_knows_the_shape_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
