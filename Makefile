@@ -53,7 +53,7 @@ SKEL = $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(BPF_SRC))
 # Debian 12 packages: to build, to test, to run the demo. qemu and the rest of VM_DEBS for vmtest alone.
 DEBS := build-essential pkg-config clang llvm bpftool libbpf-dev libelf-dev libsystemd-dev libcgroup-dev \
 	libnl-3-dev libnl-route-3-dev libsqlite3-dev libyaml-dev libjansson-dev libmicrohttpd-dev \
-	libcap-ng-dev libseccomp-dev
+	libcap-ng-dev libseccomp-dev libical-dev
 TEST_DEBS := libcmocka-dev nginx-light wrk iproute2 curl strace sqlite3 python3 procps util-linux man-db
 VM_DEBS := qemu-system-x86 busybox-static cpio kmod xz-utils
 LINT_DEBS := clang-format clang-tidy man-db libclang-rt-14-dev

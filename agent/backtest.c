@@ -145,6 +145,8 @@ static void roll(struct run *r)
 		if (r->conf->progress && i % part == 0)
 			r->conf->progress(i, r->s->n);
 		began = i % 64 == 0 ? cpu_ns() : 0;
+		if (r->conf->events)
+			backtest_events_tell(r->conf->events, r->s, i, r->conf->horizon, r->series);
 		series_observe(r->series, r->s->values[i]);
 		if (began)
 			r->learn_ns += cpu_ns() - began;
@@ -230,6 +232,12 @@ int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 		      conf->emit);
 	roll(&r);
 	finish(&r, ret);
+	if (conf->events) {
+		err = backtest_events_effects(conf->events, series, &ret->effects);
+		if (err < 0)
+			return err_set(e, err, "list the events");
+		ret->n_effects = (size_t)err;
+	}
 	if (conf->emit && (fflush(conf->emit) != 0 || ferror(conf->emit)))
 		return err_set(e, errno > 0 ? -errno : -EIO, "write the forecasts");
 	return 0;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "agent/backtest_events.h"
 #include "agent/base/err.h"
 #include "agent/csv.h"
 #include "forecast/forecast.h"
@@ -16,6 +17,7 @@ struct backtest_conf {
 	FILE *emit;                    /* every forecast goes here as CSV; NULL: nowhere */
 	struct forecast
 		*last; /* [horizon]: takes the forecasts of the last origin; NULL: nobody asks */
+	struct backtest_events *events; /* told as they come into the horizon; NULL: none */
 	void (*progress)(size_t step, size_t steps); /* now and then; NULL: nobody asks */
 	/* After each step; NULL: nobody asks. */
 	void (*look)(const struct csv_series *s, size_t index, const struct series_anomaly *now,
@@ -36,6 +38,8 @@ struct backtest_score {
 		forecast_us;         /* CPU, mean of one value and of one forecast of 8 horizons */
 	size_t state_bytes;          /* of the series, as saved */
 	struct series_report report; /* at the end */
+	struct backtest_effect *effects; /* of the events, at the end; NULL: none; free */
+	size_t n_effects;
 };
 
 /* Whether @s is long enough for @conf: 0, or -EINVAL with a text that says what to pass. */

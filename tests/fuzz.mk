@@ -10,7 +10,7 @@ $(BUILD)/fuzz/fuzz_series: $(FUZZ_SERIES_SRC) $(wildcard forecast/*.h forecast/m
 		-fno-sanitize-recover=undefined,float-cast-overflow -o $@ $(FUZZ_SERIES_SRC) -lm
 
 .PHONY: fuzz fuzz-series
-fuzz: fuzz-policy fuzz-series
+fuzz: fuzz-policy fuzz-calendar fuzz-series
 fuzz-series: $(BUILD)/fuzz/fuzz_series
 	@mkdir -p $(BUILD)/fuzz/series
 	$< -max_total_time=$(or $(FUZZ_S),60) -max_len=1024 -len_control=10 -timeout=10 -print_final_stats=1 \

@@ -23,6 +23,7 @@ static const struct cmd_option options[] = {
 	{ "step", "DURATION", "time from row to row; needed where there is no time column" },
 	{ "train", "DURATION", "history before the first forecast" },
 	{ "stride", "DURATION", "time from forecast to forecast" },
+	{ "events", "FILE", "with --csv: events known in advance, iCalendar or CSV; may be given again" },
 	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
 	{ "anomalies", NULL, "list the values of the file that did not belong" },
@@ -202,7 +203,10 @@ const struct cmd cmd_forecast = {
 		"models with their weights, the periods found, and how often the 90 % interval held.\n\n"
 		"With --csv the file is read instead, in rolling-origin fashion: after --train, a forecast of "
 		"--horizon is made every --stride and compared with what came. The chart shows the last of "
-		"them. --anomalies "
+		"them. Events of --events are known at every origin; what they do before, while they run and after is "
+		"learned from the earlier ones of the same name and shown as factors. Such a file is iCalendar (.ics), or lines of "
+		"date,name[,end[,multiplier]]: dates, the last one included, or times, in UTC unless they say otherwise.\n\n"
+		"--anomalies "
 		"lists what did not belong, each with its kind and a severity from 0.5 to 1: a spike, unrest, an hour "
 		"unlike itself, a value outside of the range seen, a shift of the level, a drought, a flat line. "
 		"--scores writes the severity of every step from the first one on, 0 where there is nothing new.",

@@ -16,6 +16,7 @@
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
 #include "agent/cmd/forecast_anomalies.h"
+#include "agent/cmd/forecast_events.h"
 #include "agent/cmd/forecast_limits.h"
 #include "agent/cmd/forecast_plot.h"
 #include "agent/csv.h"
@@ -124,6 +125,8 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		(void)json_object_set(all, "anomalies", x->anomalies);
 	if (all && x->limits.n > 0)
 		(void)json_object_set_new(all, "limits", limits_json(&x->limits));
+	if (all && score->effects)
+		(void)json_object_set_new(all, "events", forecast_events_json(score));
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -185,13 +188,16 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	_cleanup_(fclosep) FILE *emit = NULL, *scores = NULL;
 	_cleanup_(freep) struct forecast *last = NULL;
 	_cleanup_(plot_free) struct plot chart = {};
+	_cleanup_(backtest_events_free) struct backtest_events events = {};
+	_cleanup_(freep) struct backtest_effect *effects = NULL;
 	json_auto_t *list = cmd_option(args, "anomalies") ? json_array() : NULL;
 	const char *short_cost = cmd_option(args, "short-cost");
 	struct extras x = {.anomalies = list};
 	struct anomalies found = {.list = list};
-	struct backtest_score score;
+	struct backtest_score score = {};
 	struct backtest_conf conf;
 	struct err e = {};
+	bool failed;
 
 	if (csv_read(cmd_option(args, "csv"), cmd_option(args, "column"), l->step_ns, &s, &e) < 0) {
 		fprintf(stderr, "foreshape: %s\n", e.text);
@@ -211,12 +217,15 @@ static int run(struct cmd_args *args, const struct lengths *l)
 			short_cost);
 		return EXIT_USAGE;
 	}
+	if (forecast_events_read(args, &s, conf.horizon, &events) < 0)
+		return EXIT_FAILED;
 	if (open_output(args, "emit", &emit) < 0 || open_output(args, "scores", &scores) < 0)
 		return EXIT_FAILED;
 	last = calloc(conf.horizon, sizeof(*last));
 	if (!last)
 		return cmd_failed("out of memory");
 	conf.last = last;
+	conf.events = cmd_option(args, "events") ? &events : NULL;
 	found.scores = scores;
 	conf.look = list || scores ? anomalies_take : NULL;
 	conf.arg = &found;
@@ -224,7 +233,9 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	conf.made_arg = &x.limits;
 	conf.emit = emit;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
-	if (backtest_run(&s, &conf, &score, &e) < 0) {
+	failed = backtest_run(&s, &conf, &score, &e) < 0;
+	effects = score.effects;
+	if (failed) {
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
 	}
@@ -234,6 +245,10 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	if (args->json)
 		return print_json(&s, &conf, &score, &x);
 	print_table(&s, &conf, &score);
+	if (effects) {
+		printf("\n");
+		forecast_events_print(&score);
+	}
 	printf("\nthe last forecast:\n");
 	forecast_plot_show(&chart);
 	forecast_plot_basis((size_t)printf("based on"), chart.basis);

@@ -285,6 +285,60 @@ def test_anomalies(d):
     check("scores that cannot be written are said", done.returncode == 1 and d in done.stderr, done.stderr)
 
 
+ICS = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:1
+DTSTART:20010910T020000Z
+DURATION:PT1H
+RRULE:FREQ=DAILY;COUNT=9;INTERVAL=2
+SUMMARY:rush
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def with_events(first, hours, felt):
+    """Hours about 100, three times that from hour felt[i] on for one."""
+    rng = random.Random(2)
+    return "\n".join(["time,rate"] + ["%d,%.2f" % (first + 3600 * i, (300 if i in felt else 100)
+                                                 * math.exp(0.05 * rng.gauss(0, 1))) for i in range(hours)])
+
+
+def test_events(d):
+    """18 days from 10 September 2001 on; at two in the morning of every other one there is a rush."""
+    path = write(d, "rush.csv", with_events(1000080000, 432, {2 + 48 * i for i in range(9)}))
+    ics, out = write(d, "rush.ics", ICS), os.path.join(d, "rush.out.csv")
+    options = ["--train", "146h", "--horizon", "24h", "--stride", "24h", "--json", "--emit", out]
+    holidays = write(d, "holidays.csv", "date,name,end\n2001-09-12T02:00Z,rush,2001-09-12T03:00Z\n2001-09-20,day off\n")
+    plain = json.loads(forecast(path, *options).stdout)
+    check("no events without --events", "events" not in plain, plain)
+    r = json.loads(forecast(path, *options, "--events", ics, "--events", holidays).stdout)
+    events = {e["name"]: e for e in r["events"]}
+    check("events of both files", set(events) == {"rush", "day off"} and events["rush"]["known"] == 10, events)
+    check("an event is learned", 2.4 < events["rush"]["during"] < 3.6 and events["rush"]["occurrences"] == 9, events)
+    check("what is before and after is not", all(0.9 < events["rush"][k] < 1.1 for k in ("before", "after")), events)
+    check("no multiplier was stated", events["rush"]["multiplier"] is None, events)
+    check("events help", r["wql"] < 0.9 * plain["wql"], (r["wql"], plain["wql"]))
+    with open(out) as f:
+        rush = [row for row in csv.DictReader(f) if float(row["actual"]) > 220]
+    check("each is known a day ahead", rush and all(200 < float(row["q50"]) < 400 for row in rush), rush)
+    text = forecast(path, "--train", "146h", "--horizon", "24h", "--events", ics).stdout
+    check("the table shows it", any(line.split()[:3] == ["rush", "9", "9"] for line in text.splitlines()), text)
+    for name, words in {
+            "bad.csv": ("2001-09-10,a\n2001-09-31,b\n", "bad.csv:2: not a date"),
+            "bad.ics": (ICS.replace("DAILY", "DAIRY"), "bad.ics:6: RRULE cannot be read"),
+            "cut.ics": (ICS[:90], "cut.ics:7: the end is missing: END:VEVENT"),
+    }.items():
+        done = forecast(path, "--events", write(d, name, words[0]))
+        check(f"{name} is refused with its line", done.returncode == 1 and words[1] in done.stderr
+              and not done.stdout, done.stderr)
+    for name in ("/nonexistent", d, "/dev/zero"):
+        done = forecast(path, "--events", name)
+        check(f"{name} holds no events", done.returncode == 1 and name in done.stderr, done.stderr)
+    done = forecast(path, "--events", write(d, "other.csv", "1999-01-01,then\n"))
+    check("events elsewhere are told of", done.returncode == 0 and "no event lies within" in done.stderr, done.stderr)
+
+
 def test_size(d):
     path = os.path.join(d, "big.csv")
     with open(path, "w") as f:
@@ -304,7 +358,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as d:
         for test in (test_contract, test_forms, test_bad, test_odd, test_emit_spares_files, test_svg,
-                     test_nothing_to_score, test_anomalies, test_size):
+                     test_nothing_to_score, test_anomalies, test_events, test_size):
             test(d)
     return 1 if failed else 0
 

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_calendar.c - holidays and iCalendar: when events are, and what is wrong with a file. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/base/util.h"
+#include "policies/calendar.h"
+#include "tests/check.h"
+
+#define DAY_S  86400
+#define JUNE_1 896659200 /* 1998-06-01T00:00Z, a Monday */
+#define TEXT   4096
+
+static struct calendar read;
+static struct err e;
+
+static int parse(const char *text)
+{
+	const struct calendar_conf all = {(int64_t)JUNE_1 * (int64_t)NS_PER_S,
+					  (int64_t)(JUNE_1 + 365 * DAY_S) * (int64_t)NS_PER_S,
+					  true};
+
+	calendar_free(&read);
+	return calendar_parse("f", text, strlen(text), &all, &read, &e);
+}
+
+/* One VEVENT of @lines. */
+static int parse_event(const char *lines)
+{
+	char text[TEXT];
+
+	(void)snprintf(text, sizeof(text),
+		       "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\n%s\nEND:VEVENT\n"
+		       "END:VCALENDAR\n",
+		       lines);
+	return parse(text);
+}
+
+/* Event @i starts @start_s after the first of June and lasts @length_s. */
+static void assert_event(size_t i, const char *name, int64_t start_s, int64_t length_s)
+{
+	const struct calendar_event *v = &read.list[i];
+
+	assert_true(i < read.n);
+	assert_string_equal(v->name, name);
+	assert_int_equal(v->starts_real_ns / (int64_t)NS_PER_S - JUNE_1, start_s);
+	assert_int_equal((v->ends_real_ns - v->starts_real_ns) / (int64_t)NS_PER_S, length_s);
+}
+
+static void holidays_are_whole_days(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("date,name,end,multiplier\r\n"
+			       "# in order of time or not\r\n"
+			       "1998-12-24,Christmas,1998-12-26\r\n"
+			       "\r\n"
+			       "1998-06-03,\"Day, \"\"the\"\" third\",,\r\n"
+			       " 1998-06-02T08:00Z , sale , 1998-06-02T20:30+00:30 , 2.5\r\n"
+			       "1998-06-04T10:00,hour"),
+			 0);
+	assert_int_equal(read.n, 4);
+	assert_event(0, "sale", DAY_S + 8 * 3600, 12 * 3600);
+	assert_true(fabs(read.list[0].multiplier - 2.5) < 1e-12);
+	assert_event(1, "Day, \"the\" third", 2 * DAY_S, DAY_S);
+	assert_true(isnan(read.list[1].multiplier));
+	assert_event(2, "hour", 3 * DAY_S + 10 * 3600, 3600);
+	assert_event(3, "Christmas", 206 * DAY_S, 3 * DAY_S);
+	assert_int_equal(read.list[3].line, 3);
+}
+
+static void events_outside_of_the_time_asked_for_are_left_out(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("1998-05-30,before\n1998-05-31,until,1998-06-01\n2000-01-01,after"),
+			 0);
+	assert_int_equal(read.n, 1);
+	assert_event(0, "until", -DAY_S, 2 * DAY_S);
+}
+
+static void times_of_a_vevent(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse_event("SUMMARY:utc\nDTSTART:19980602T153000Z\nDTEND:19980602T173000Z"), 0);
+	assert_event(0, "utc", DAY_S + 15 * 3600 + 1800, 7200);
+	assert_int_equal(parse_event("SUMMARY:floating\nDTSTART:19980602T153000\nDURATION:P1DT30M"),
+			 0);
+	assert_event(0, "floating", DAY_S + 15 * 3600 + 1800, DAY_S + 1800);
+	/* Two hours ahead of UTC in summer. */
+	assert_int_equal(parse_event("SUMMARY:zone\nDTSTART;TZID=Europe/Paris:19980602T020000"), 0);
+	assert_event(0, "zone", DAY_S, 3600);
+	assert_int_equal(parse_event("SUMMARY:day\nDTSTART;VALUE=DATE:19980602"), 0);
+	assert_event(0, "day", DAY_S, DAY_S);
+	assert_int_equal(parse_event("SUMMARY:three days\nDTSTART;VALUE=DATE:19980602\n"
+				     "DTEND;VALUE=DATE:19980605"),
+			 0);
+	assert_event(0, "three days", DAY_S, 3 * DAY_S);
+	assert_int_equal(parse_event("SUMMARY:fol\n ded\\, twice\nDTSTART:1998060\n 2T000000Z"), 0);
+	assert_event(0, "folded, twice", DAY_S, 3600);
+	assert_int_equal(parse_event("STATUS:CANCELLED\nSUMMARY:no\nDTSTART:19980602T000000Z"), 0);
+	assert_int_equal(read.n, 0);
+}
+
+/* Each row: the rule, and the days of June 1998 (from 0) on which it comes. */
+static void rules_repeat(void **state)
+{
+	static const struct {
+		const char *rule;
+		int days[8], n;
+	} rows[] = {
+		{"RRULE:FREQ=DAILY;COUNT=3", {1, 2, 3}, 3},
+		{"RRULE:FREQ=DAILY;INTERVAL=2;UNTIL=19980606T235959Z", {1, 3, 5}, 3},
+		{"RRULE:FREQ=DAILY;COUNT=4\nEXDATE:19980603T080000Z", {1, 3, 4}, 3},
+		{"RRULE:FREQ=WEEKLY;BYDAY=TU,FR;COUNT=4", {1, 4, 8, 11}, 4},
+		{"RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3", {1, 15, 29}, 3},
+		{"RRULE:FREQ=MONTHLY;COUNT=3", {1, 31, 62}, 3},
+		{"RRULE:FREQ=MONTHLY;BYDAY=-1TU;COUNT=3\nEXDATE:19980602T080000Z", {29, 57, 85}, 3},
+		{"RDATE:19980610T080000Z", {1, 9}, 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "SUMMARY:x\nDTSTART:19980602T080000Z\n%s",
+			       rows[i].rule);
+		assert_int_equal(parse_event(text), 0);
+		assert_int_equal(read.n, rows[i].n);
+		for (int k = 0; k < rows[i].n; k++)
+			assert_event((size_t)k, "x", rows[i].days[k] * DAY_S + 8 * 3600, 3600);
+	}
+	assert_int_equal(parse_event("SUMMARY:y\nDTSTART:19700607T080000Z\nRRULE:FREQ=YEARLY"), 0);
+	assert_int_equal(read.n, 1);
+	assert_event(0, "y", 6 * DAY_S + 8 * 3600, 3600);
+}
+
+/* Noon in Paris is an hour later by UTC once summer time is over (25 October). */
+static void repeated_local_times_stay_local(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_event("SUMMARY:noon\nDTSTART;TZID=Europe/Paris:19981024T120000\n"
+				     "RRULE:FREQ=DAILY;COUNT=2"),
+			 0);
+	assert_event(0, "noon", 145 * DAY_S + 10 * 3600, 3600);
+	assert_event(1, "noon", 146 * DAY_S + 11 * 3600, 3600);
+}
+
+static void one_of_a_series_may_be_moved(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nSUMMARY:x\n"
+		      "DTSTART:19980602T080000Z\nRRULE:FREQ=DAILY;COUNT=3\nEND:VEVENT\n"
+		      "BEGIN:VEVENT\nUID:a\nSUMMARY:moved\nRECURRENCE-ID:19980603T080000Z\n"
+		      "DTSTART:19980603T100000Z\nEND:VEVENT\nEND:VCALENDAR\n"),
+		0);
+	assert_int_equal(read.n, 3);
+	assert_event(0, "x", DAY_S + 8 * 3600, 3600);
+	assert_event(1, "moved", 2 * DAY_S + 10 * 3600, 3600);
+	assert_event(2, "x", 3 * DAY_S + 8 * 3600, 3600);
+}
+
+#define CAL   "BEGIN:VCALENDAR\n"
+#define EVENT CAL "BEGIN:VEVENT\nSUMMARY:x\n"
+#define ENDS  "END:VEVENT\nEND:VCALENDAR\n"
+
+/* What is wrong is said with its line, and nothing is read. */
+static void bad_files_are_refused_with_the_line(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} rows[] = {
+		{"1998-06-02,a\n1998-06-32,b",
+		 "f:2: not a date (2027-03-20) or time: '1998-06-32'"},
+		{"date,name\n1998-06-02\n", "f:2: an event needs a name: date,name; this has only "
+					    "'1998-06-02'"},
+		{"1998-06-02,a,1998-06-01\n", "f:1: the event 'a' ends before it starts"},
+		{"1998-06-02,a,,-2\n", "f:1: not a multiplier from 0 to 1000: '-2'"},
+		{"1998-06-02,a,,nan\n", "f:1: not a multiplier from 0 to 1000: 'nan'"},
+		{"1998-06-02,\"a\n",
+		 "f:1: not date,name,end,multiplier: too many fields, or a quote "
+		 "is not closed"},
+		{"1998-06-02,a,,2,x\n", "f:1: not date,name,end,multiplier: too many fields, or a "
+					"quote is not closed"},
+		{CAL "BEGIN:VEVENT\nEND:VCALENDAR\n", "f:3: END:VCALENDAR where VEVENT is open"},
+		{CAL "BEGIN:VEVENT\n", "f:3: the end is missing: END:VEVENT"},
+		{CAL "what\nEND:VCALENDAR\n", "f:2: not NAME:VALUE: 'what'"},
+		{EVENT ENDS, "f:2: an event needs a DTSTART"},
+		{CAL "BEGIN:VEVENT\nDTSTART:19980602T080000Z\n" ENDS,
+		 "f:2: an event needs a SUMMARY: its name"},
+		{EVENT "DTSTART:1998-06-02\n" ENDS,
+		 "f:4: DTSTART cannot be read: it is written like 20270320 or 20270320T080000Z"},
+		{EVENT "DTSTART:19980602T080000Z\nRRULE:FREQ=NEVER\n" ENDS,
+		 "f:5: RRULE cannot be read"},
+		{EVENT "DTSTART:19980602T080000Z\nDTEND:19980601T080000Z\n" ENDS,
+		 "f:5: the event ends before it starts"},
+		{EVENT "DTSTART:19980602T080000Z\nDTEND:19986002T080000Z\n" ENDS,
+		 "f:5: DTEND cannot be read: it is written like 20270320 or 20270320T080000Z"},
+		{EVENT "DTSTART;TZID=Mars/Base:19980602T080000\n" ENDS,
+		 "f:4: unknown time zone 'Mars/Base'"},
+		{EVENT "DTSTART:19980602T080000Z\nRRULE:FREQ=SECONDLY\n" ENDS,
+		 "f:2: more than 20000 events"},
+		{CAL "END:VCALENDAR\nX:1\n", "f:3: after END:VCALENDAR"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (parse(rows[i].text) >= 0)
+			fail_msg("not refused: %s", rows[i].text);
+		assert_string_equal(e.text, rows[i].error);
+		assert_null(read.list);
+		assert_int_equal(read.n, 0);
+	}
+	assert_int_equal(calendar_parse("f", "1998\0", 5, &(struct calendar_conf){}, &read, &e),
+			 -EINVAL);
+	assert_string_equal(e.text, "f:1: a zero byte: not a text file");
+}
+
+static void long_names_are_cut_between_characters(void **state)
+{
+	char text[256] = "1998-06-02,x";
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		(void)strcat(text, "\xc3\xa9");
+	assert_int_equal(parse(text), 0);
+	assert_int_equal(strlen(read.list[0].name), CALENDAR_NAME_MAX - 1);
+	text[strlen("1998-06-02,") + CALENDAR_NAME_MAX - 1] = '\0';
+	assert_string_equal(read.list[0].name, text + strlen("1998-06-02,"));
+}
+
+static int end(void **state)
+{
+	(void)state;
+	calendar_free(&read);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(holidays_are_whole_days),
+		cmocka_unit_test(events_outside_of_the_time_asked_for_are_left_out),
+		cmocka_unit_test(times_of_a_vevent),
+		cmocka_unit_test(rules_repeat),
+		cmocka_unit_test(repeated_local_times_stay_local),
+		cmocka_unit_test(one_of_a_series_may_be_moved),
+		cmocka_unit_test(bad_files_are_refused_with_the_line),
+		cmocka_unit_test(long_names_are_cut_between_characters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, end);
+}
