@@ -10,6 +10,7 @@
 #define THROTTLED_MOST                                                                             \
 	0.5             /* share of time lost that is believed: need is at most twice the use      \
 			 */
+#define MAX_TOLD  12    /* events a series is told of: it holds 16, some over that are still felt */
 #define PEAK_KEPT 0.999 /* of a decaying maximum, a tick */
 
 static double per_second(uint64_t n, uint64_t interval_ns)
@@ -159,8 +160,6 @@ static void learn_tx(struct service_state *s, bool missing, uint64_t bytes, uint
 
 static void tell(struct service_state *s, const struct known_event *e, int64_t in_ns)
 {
-	if (ns_after(in_ns, e->lasts_ns) <= 0)
-		return;
 	ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
 	ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
 	for (size_t k = 0; k < s->n_slots; k++)
@@ -175,19 +174,43 @@ static void clear_events(struct service_state *s)
 		ladder_event_clear(&s->requests[k]);
 }
 
-/*
- * Tells the series, whose next step begins at @now_real_ns, of the events they have not heard of;
- * of all instead of any other ones where they have to hear anew.
- */
-static void tell_events(struct service_state *s, int64_t now_real_ns)
+static bool is_over(const struct known_event *e, int64_t now_real_ns)
 {
-	if (s->tell_anew)
-		clear_events(s);
+	return ns_after(ns_between(now_real_ns, e->starts_real_ns), e->lasts_ns) <= 0;
+}
+
+/* The next event the series have not heard of, or NULL. */
+static struct known_event *next_untold(struct service_state *s, int64_t now_real_ns)
+{
+	struct known_event *next = NULL;
+
 	for (size_t i = 0; i < s->n_events; i++) {
 		struct known_event *e = &s->events[i];
 
-		if (s->tell_anew || !e->told)
-			tell(s, e, ns_between(now_real_ns, e->starts_real_ns));
+		if (!e->told && !is_over(e, now_real_ns) &&
+		    (!next || e->starts_real_ns < next->starts_real_ns))
+			next = e;
+	}
+	return next;
+}
+
+/*
+ * Tells the series, whose next step begins at @now_real_ns, of the next events they have not heard
+ * of, as many as they hold; of these instead of any other ones where they have to hear anew.
+ */
+static void tell_events(struct service_state *s, int64_t now_real_ns)
+{
+	struct known_event *e;
+	size_t told = 0;
+
+	if (s->tell_anew)
+		clear_events(s);
+	for (size_t i = 0; i < s->n_events; i++) {
+		s->events[i].told &= !s->tell_anew;
+		told += s->events[i].told && !is_over(&s->events[i], now_real_ns);
+	}
+	for (; told < MAX_TOLD && (e = next_untold(s, now_real_ns)) != NULL; told++) {
+		tell(s, e, ns_between(now_real_ns, e->starts_real_ns));
 		e->told = true;
 	}
 	s->tell_anew = false;

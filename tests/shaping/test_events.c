@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_events.c - an event that was removed or edited is gone from the forecasts, over reloads and
  * restarts too. */
+#include <stdio.h>
+
 #include "tests/check.h"
 #include "tests/shaping/world.h"
 
@@ -144,6 +146,35 @@ static void a_running_event_survives_reloads(void **state)
 	world_free(&w);
 }
 
+/* More than a series holds, in no order: each is known when its time comes. */
+static void the_next_of_many_events_are_known(void **state)
+{
+	enum { MANY = 40, EVERY_S = 20 };
+	static struct policy_event many[MANY];
+
+	start();
+	for (int i = 0; i < MANY; i++) {
+		int k = i * 7 % MANY;
+
+		many[i] = (struct policy_event){.starts_real_ns =
+							in_s((uint64_t)(k + 1) * EVERY_S - 5),
+						.lasts_ns = 5 * NS_PER_S,
+						.multiplier = 3};
+		(void)snprintf(many[i].name, sizeof(many[i].name), "e%d", k);
+	}
+	w.services[0].events = many;
+	w.services[0].n_events = MANY;
+	reload();
+	for (int k = 0; k < MANY; k++) {
+		run(USE, EVERY_S - 10);
+		assert_true(ahead(8) > 2.5 * USE); /* it starts 5 s from now */
+		run(USE, 5);
+		run(3 * USE, 5);
+	}
+	w.services[0].n_events = 0;
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +182,7 @@ int main(void)
 		cmocka_unit_test(an_event_of_nobody_does_not_outlive_a_reload),
 		cmocka_unit_test(an_edited_event_is_taken),
 		cmocka_unit_test(a_running_event_survives_reloads),
+		cmocka_unit_test(the_next_of_many_events_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
