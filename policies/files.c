@@ -82,26 +82,46 @@ static int check_file(struct findings *f, int fd, bool strict)
 	return 0;
 }
 
+int policy_files_open(struct findings *f, int dir_fd, const char *path, bool strict)
+{
+	_cleanup_(closep) int fd = open_one(f, dir_fd, path, strict);
+
+	if (fd < 0 || check_file(f, fd, strict) < 0 || f->n_errors > 0)
+		return -EINVAL;
+	return take_fd(fd);
+}
+
 int policy_files_add(struct policy_files *files, int dir_fd, const char *path, const char *name,
 		     bool is_host, bool strict, struct policy_errors *errors)
 {
 	struct findings f = {.to = errors, .file = name};
-	_cleanup_(freep) char *copy = NULL;
-	_cleanup_(closep) int fd = -1;
+	_cleanup_(freep) char *copy = NULL, *at = NULL;
+	_cleanup_(closep) int fd = -1, dir = -1;
 	struct policy_input *list;
 
 	if (files->n > POLICY_MAX_FILES)
 		return 0;
-	fd = open_one(&f, dir_fd, path, strict);
-	if (fd < 0 || check_file(&f, fd, strict) < 0 || f.n_errors > 0)
+	fd = policy_files_open(&f, dir_fd, path, strict);
+	if (fd < 0)
 		return 0;
+	dir = dir_fd == AT_FDCWD ? -1 : fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	if (dir_fd != AT_FDCWD && dir < 0) {
+		cannot_open(&f, errno);
+		return 0;
+	}
 	copy = strdup(name);
-	list = copy ? reallocarray(files->list, files->n + 1, sizeof(*list)) : NULL;
+	at = strdup(path);
+	list = copy && at ? reallocarray(files->list, files->n + 1, sizeof(*list)) : NULL;
 	if (!list)
 		return -ENOMEM;
 	files->list = list;
-	files->list[files->n++] = (struct policy_input){
-		.name = take_ptr(copy), .fd = take_fd(fd), .is_host = is_host};
+	files->list[files->n++] =
+		(struct policy_input){.name = take_ptr(copy),
+				      .fd = take_fd(fd),
+				      .is_host = is_host,
+				      .strict = strict,
+				      .dir_fd = dir_fd == AT_FDCWD ? AT_FDCWD : take_fd(dir),
+				      .at = take_ptr(at)};
 	return 0;
 }
 
@@ -187,7 +207,9 @@ void policy_files_free(struct policy_files *files)
 {
 	for (size_t i = 0; i < files->n; i++) {
 		free((char *)files->list[i].name);
+		free((char *)files->list[i].at);
 		close(files->list[i].fd);
+		closep(&files->list[i].dir_fd); /* AT_FDCWD is negative */
 	}
 	free(files->list);
 	*files = (struct policy_files){};

@@ -8,6 +8,8 @@
 
 #include "policies/policy.h"
 
+struct findings;
+
 struct policy_files {
 	struct policy_input *list; /* owned, with its names and descriptors */
 	size_t n;
@@ -20,6 +22,12 @@ struct policy_files {
  */
 int policy_files_add(struct policy_files *files, int dir_fd, const char *path, const char *name,
 		     bool is_host, bool strict, struct policy_errors *errors);
+
+/*
+ * Opens @path below @dir_fd to read, checked as policy_files_add does. Returns the descriptor, or
+ * -EINVAL with an error among the findings.
+ */
+int policy_files_open(struct findings *f, int dir_fd, const char *path, bool strict);
 
 /* As policy_files_add for each "*.yaml" of @dir_fd by name; "host.yaml" unless @skip_host. */
 int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir, bool skip_host,

@@ -88,6 +88,20 @@ bool names_fits_service(const char *text, char *why, size_t size)
 	return false;
 }
 
+bool names_fits_calendar(const char *text, char *why, size_t size)
+{
+	const char *dot = strrchr(text, '.');
+
+	if (isalnum((unsigned char)*text) && consists_of(text, "._-") && dot &&
+	    (streq(dot, ".csv") || streq(dot, ".ics")))
+		return true;
+	(void)snprintf(why, size,
+		       "'%s' is no calendar: the name, without a path, of a .csv or .ics file in "
+		       "the policy's directory",
+		       text);
+	return false;
+}
+
 static bool has_unit_suffix(const char *text)
 {
 	const char *dot = strrchr(text, '.');

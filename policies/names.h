@@ -11,6 +11,7 @@ bool names_fits_service(const char *text, char *why, size_t size);
 bool names_fits_unit(const char *text, char *why, size_t size);
 bool names_fits_cgroup(const char *text, char *why, size_t size);
 bool names_fits_interface(const char *text, char *why, size_t size);
+bool names_fits_calendar(const char *text, char *why, size_t size);
 bool names_fits_path(const char *text, char *why, size_t size);
 
 /* "GET /a/{id}", "/pkg.Service/Method" (any method): method, then segments, '*' only as the last.

@@ -15,12 +15,13 @@
 #define POLICY_MAX_ROWS                                                                            \
 	2048 /* APIs of all services and one "other" each: what the kernel counts                  \
 	      */
-#define POLICY_MAX_PORTS    16
-#define POLICY_MAX_EVENTS   64 /* a service */
-#define POLICY_MAX_LINKS    16
-#define POLICY_MAX_HORIZONS 8
-#define POLICY_MAX_FILES    256
-#define POLICY_MAX_BYTES    (256 * KIB) /* a file */
+#define POLICY_MAX_PORTS     16
+#define POLICY_MAX_EVENTS    64 /* a service */
+#define POLICY_MAX_CALENDARS 8
+#define POLICY_MAX_LINKS     16
+#define POLICY_MAX_HORIZONS  8
+#define POLICY_MAX_FILES     256
+#define POLICY_MAX_BYTES     (256 * KIB) /* a file */
 
 #define POLICY_NAME_MAX   64
 #define POLICY_PATH_MAX   256
@@ -117,7 +118,9 @@ struct policy_service {
 	struct policy_bandwidth bandwidth;
 	struct policy_forecast forecast;
 	struct policy_event *events;
-	size_t n_events;
+	size_t n_events, n_own_events; /* its own come first, then the next ones of its calendars */
+	char calendars[POLICY_MAX_CALENDARS][POLICY_NAME_MAX]; /* names of files beside this one */
+	size_t n_calendars;
 	struct policy_pos at, match_at; /* of the service and the match key */
 };
 
@@ -191,8 +194,11 @@ struct policy_errors {
  */
 struct policy_input {
 	const char *name;
-	int fd;       /* read from its start; not closed */
-	bool is_host; /* host.yaml */
+	int fd;         /* read from its start; not closed */
+	bool is_host;   /* host.yaml */
+	bool strict;    /* as policy_load_dir: what others could write is no calendar */
+	int dir_fd;     /* what @at is relative to */
+	const char *at; /* the file's path, beside which its calendars are; NULL: there are none */
 };
 int policy_load(const struct policy_input *in, size_t n, uint64_t capacity_mcpu,
 		uint64_t memory_bytes, struct policy_set **ret, struct policy_errors *errors);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "agent/base/parse.h"
+#include "policies/calendars.h"
 #include "policies/names.h"
 
 /* Reports at the value of key @name, or at the map where it is not written. */
@@ -168,6 +169,7 @@ void rules_service(struct schema_reader *r, const struct yamltree_node *node, vo
 	}
 	check_routes(r, s);
 	check_events(r, s);
+	calendars_read(r, place(node, "calendars"), s);
 }
 
 void rules_retention(struct schema_reader *r, const struct yamltree_node *node, void *base)

@@ -149,6 +149,7 @@ const struct scalar_type scalar_cgroup = {
 	.what = "a cgroup's path below each hierarchy's root", .fits = names_fits_cgroup };
 const struct scalar_type scalar_interface = {
 	.what = "a network interface", .fits = names_fits_interface };
+const struct scalar_type scalar_calendar = { .what = "a calendar's name", .fits = names_fits_calendar };
 const struct scalar_type scalar_path = { .what = "an absolute path", .fits = names_fits_path };
 const struct scalar_type scalar_route = {
 	.what = "a route", .fits = names_fits_route, .store = store_route };

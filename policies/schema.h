@@ -19,7 +19,8 @@ struct schema_map;
 /* The reading of one file. */
 struct schema_reader {
 	struct findings *f;
-	const char *file; /* what policy_pos.file becomes; outlives the structs */
+	const char *file;              /* what policy_pos.file becomes; outlives the structs */
+	const struct policy_input *in; /* what is read */
 	const struct yamltree *tree;
 	int64_t now_real_ns;
 };

@@ -172,7 +172,14 @@ static const struct schema_key service_keys[] = {
 	  .help = "How the demand is planned for." },
 	{ .name = "events", .map = &event_map, GROWING(policy_service, events, n_events, POLICY_MAX_EVENTS),
 	  POS(policy_event, at), .example = "events: [{ name: sale, starts: 2027-03-20T08:00, lasts: 12h }]",
-	  .absent = "none", .also = "calendar", .help = "Known future events." },
+	  .absent = "none", .help = "Known future events." },
+	{ .name = "calendars", .type = &scalar_calendar, ARRAY(policy_service, calendars, n_calendars),
+	  .size = POLICY_NAME_MAX, .example = "calendars: [holidays.csv, matches.ics]", .absent = "none",
+	  .also = "calendar holidays ical icalendar",
+	  .help = "Files of more events in the policy's directory, as safe as policies must be: iCalendar (.ics), where "
+		  "SUMMARY is the event's name, or lines of date,name[,end[,multiplier]] (.csv) with dates, the last one "
+		  "included, or times, in the host's zone unless they say otherwise. The next ones count, with the "
+		  "policy's own events up to 64." },
 };
 const struct schema_map schema_service = { KEYS(service_keys), .check = rules_service,
 	.help = "A service's policy, one a file." };

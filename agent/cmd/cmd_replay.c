@@ -87,7 +87,9 @@ static int load_policies(const struct cmd_args *args, struct job *j)
 	const char *names[] = {cmd_option(args, "policy"), cmd_option(args, "host")};
 	_cleanup_(closep) int policy = open(names[0], O_RDONLY | O_CLOEXEC);
 	_cleanup_(closep) int host = names[1] ? open(names[1], O_RDONLY | O_CLOEXEC) : -1;
-	const struct policy_input in[] = {{names[0], policy, false}, {names[1], host, true}};
+	const struct policy_input in[] = {
+		{.name = names[0], .fd = policy, .dir_fd = AT_FDCWD, .at = names[0]},
+		{.name = names[1], .fd = host, .is_host = true}};
 	struct err e = {};
 	int r;
 

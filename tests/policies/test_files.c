@@ -2,9 +2,11 @@
 /* test_files.c - which files of a directory are read, and whose they must be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/check.h"
@@ -37,8 +39,8 @@ static int fresh(void **state)
 
 static int release(void **state)
 {
-	static const char *const names[] = {"a.yaml", "b.yaml", "host.yaml",
-					    "x",      "c.yml",  ".h.yaml"};
+	static const char *const names[] = {"a.yaml", "b.yaml",  "host.yaml", "x",
+					    "c.yml",  ".h.yaml", "c.csv",     "m.ics"};
 
 	policy_set_free(set);
 	set = NULL;
@@ -175,6 +177,91 @@ static void one_bad_file_fails_the_whole_set(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, release)
 
+#define NAMES GOOD "calendars: [c.csv, m.ics]\n"
+
+static void put_calendars(const char *csv)
+{
+	put("a.yaml", NAMES "events:\n  - { name: own, starts: 2200-05-01T00:00Z, lasts: 1h }\n",
+	    0644);
+	put("c.csv", csv, 0644);
+	put("m.ics",
+	    "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:standup\nDTSTART:20260105T090000Z\n"
+	    "DURATION:PT15M\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n",
+	    0644);
+}
+
+/* The policy's own first, then the next ones of all files, 64 together. */
+static void calendars_lie_beside_the_policy(void **state)
+{
+	char line[128] = "date,name\n2001-01-01,over\n2199-01-01,too far\n";
+	time_t tomorrow = time(NULL) + 86400;
+	const struct policy_service *s;
+	size_t n_holidays = 0;
+
+	(void)strftime(line + strlen(line), 32, "%Y-%m-%d,holiday\n", gmtime(&tomorrow));
+	put_calendars(line);
+	assert_int_equal(load(true), 0);
+	s = &set->services[0];
+	assert_int_equal(s->n_calendars, 2);
+	assert_int_equal(s->n_own_events, 1);
+	assert_int_equal(s->n_events, POLICY_MAX_EVENTS);
+	assert_string_equal(s->events[0].name, "own");
+	for (size_t i = 1; i < s->n_events; i++) {
+		bool holiday = streq(s->events[i].name, "holiday");
+
+		n_holidays += holiday;
+		assert_true(holiday || streq(s->events[i].name, "standup"));
+		assert_int_equal(s->events[i].lasts_ns / NS_PER_S, holiday ? 86400 : 900);
+		assert_true(i == 1 ||
+			    s->events[i].starts_real_ns >= s->events[i - 1].starts_real_ns);
+		assert_true(isnan(s->events[i].multiplier));
+	}
+	assert_int_equal(n_holidays, 1);
+}
+
+static void bad_calendars_are_told_with_both_lines(void **state)
+{
+	put_calendars("date,name\n2030-02-30,no\n");
+	assert_int_equal(load(true), -EINVAL);
+	assert_non_null(find("p/a.yaml", "c.csv:2: not a date (2027-03-20) or time: '2030-02-30'"));
+	assert_int_equal(find("p/a.yaml", "c.csv:2")->line, 4);
+	assert_int_equal(find("p/a.yaml", "c.csv:2")->column, 13);
+	assert_int_equal(unlinkat(dir_fd, "m.ics", 0), 0);
+	assert_int_equal(unlinkat(dir_fd, "c.csv", 0), 0);
+	put("c.csv", "", 0644);
+	assert_int_equal(load(true), -EINVAL);
+	assert_non_null(find("p/m.ics", "cannot be read: No such file"));
+	assert_non_null(find("p/a.yaml", "the calendar cannot be used"));
+}
+
+/* A calendar is as much a policy as what names it. */
+static void calendars_others_could_write_are_distrusted(void **state)
+{
+	put_calendars("");
+	assert_int_equal(fchmodat(dir_fd, "c.csv", 0664, 0), 0);
+	assert_distrusted("p/c.csv", "writable by others than root");
+	assert_int_equal(fchmodat(dir_fd, "c.csv", 0644, 0), 0);
+	assert_int_equal(renameat(dir_fd, "c.csv", dir_fd, "x"), 0);
+	assert_int_equal(symlinkat("x", dir_fd, "c.csv"), 0);
+	assert_distrusted("p/c.csv", "a symbolic link");
+}
+
+static void calendars_have_no_path(void **state)
+{
+	static const char *const names[] = {"../c.csv", "/etc/c.csv", "d/c.csv", ".c.csv", "c.txt"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), GOOD "calendars: [%s]\n", names[i]);
+		put("a.yaml", text, 0644);
+		assert_int_equal(load(false), -EINVAL);
+		(void)snprintf(text, sizeof(text), "'%s' is no calendar", names[i]);
+		assert_non_null(find("p/a.yaml", text));
+		assert_int_equal(unlinkat(dir_fd, "a.yaml", 0), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +274,10 @@ int main(void)
 		TEST(links_are_distrusted),
 		TEST(what_is_no_file_is_an_error),
 		TEST(one_bad_file_fails_the_whole_set),
+		TEST(calendars_lie_beside_the_policy),
+		TEST(bad_calendars_are_told_with_both_lines),
+		TEST(calendars_others_could_write_are_distrusted),
+		TEST(calendars_have_no_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,8 +219,9 @@ static void past_and_overlapping_events_are_warnings(void **state)
 static void services_are_sorted_by_name(void **state)
 {
 	struct policy_input in[] = {
-		{"z.yaml", text_fd(HEAD, strlen(HEAD)), false},
-		{"b.yaml", text_fd("version: 1\nservice: B\nmatch: { cgroup: /b }\n", 44), false},
+		{.name = "z.yaml", .fd = text_fd(HEAD, strlen(HEAD))},
+		{.name = "b.yaml",
+		 .fd = text_fd("version: 1\nservice: B\nmatch: { cgroup: /b }\n", 44)},
 	};
 
 	assert_int_equal(policy_load(in, 2, 0, 0, &set, &errors), 0);
@@ -265,8 +266,9 @@ static void the_reserve_counts_against_the_floors(void **state)
 {
 	static const char a[] = HEAD "cpu: { floor: 1900m }\n";
 	static const char h[] = "version: 1\nreserve: { cpu: 101m }\n";
-	struct policy_input in[] = {{"a.yaml", text_fd(a, strlen(a)), false},
-				    {"host.yaml", text_fd(h, strlen(h)), true}};
+	struct policy_input in[] = {
+		{.name = "a.yaml", .fd = text_fd(a, strlen(a))},
+		{.name = "host.yaml", .fd = text_fd(h, strlen(h)), .is_host = true}};
 
 	assert_int_equal(policy_load(in, 1, 2000, 0, &set, &errors), 0); /* 5 % of 2 CPUs */
 	release(state);
