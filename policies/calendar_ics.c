@@ -19,9 +19,10 @@
 
 #define MAX_DEPTH       8      /* of components */
 #define MAX_OCCURRENCES 100000 /* of one event, those before the time asked for too */
-#define YEAR_MIN        1900
-#define YEAR_MAX        2261
-#define NAME_MAX_LENGTH 32 /* of a component */
+#define YEAR_MIN        1970
+#define YEAR_MAX        2200
+#define LONGEST_S       INT64_C(6311520000) /* 200 years */
+#define NAME_MAX_LENGTH 32                  /* of a component */
 
 /* One occurrence of a repeated event that stands for itself. */
 struct moved {
@@ -263,18 +264,19 @@ struct series {
 	struct calendar_event event;
 };
 
+/* Out of the years that are read, nobody asks. */
 static int add_at(struct reader *r, const struct series *s, struct icaltimetype t)
 {
 	struct calendar_event event = s->event;
 	struct icaltimetype end = t;
 
 	if (to_real_ns(r, t, &event.starts_real_ns) < 0)
-		return bad(r, s->event.line, "the event is out of the years 1900 to 2261");
+		return 0;
 	event.ends_real_ns = event.starts_real_ns + s->length_ns;
 	if (s->days > 0) {
 		r->lib.icaltime_adjust(&end, s->days, 0, 0, 0);
 		if (to_real_ns(r, end, &event.ends_real_ns) < 0)
-			return bad(r, s->event.line, "the event is out of the years 1900 to 2261");
+			return 0;
 	}
 	return calendar_add(r->f, &event);
 }
@@ -284,25 +286,24 @@ static int measure(struct reader *r, struct series *s)
 {
 	const struct libical *lib = &r->lib;
 	struct icaltimetype end = lib->icalcomponent_get_dtend(s->c);
-	int64_t from, to;
 	int err = check_zone(r, s->c, ICAL_DTEND_PROPERTY, end, s->event.line);
+	int64_t length_s;
 
 	if (err < 0)
 		return err;
 	if (lib->icaltime_is_null_time(end))
 		end = s->start;
-	if (to_real_ns(r, s->start, &from) < 0 || to_real_ns(r, end, &to) < 0)
-		return bad(r, s->event.line, "the event is out of the years 1900 to 2261");
-	if (to < from)
+	length_s = (int64_t)lib->icaltime_as_timet_with_zone(end, end.zone) -
+		   (int64_t)lib->icaltime_as_timet_with_zone(s->start, s->start.zone);
+	if (length_s < 0)
 		return bad(r, line_of(r, s->event.line, "DTEND"),
 			   "the event ends before it starts");
+	if (length_s > LONGEST_S)
+		return bad(r, s->event.line, "the event lasts longer than 200 years");
 	if (s->start.is_date)
-		s->days =
-			(int)MAX((lib->icaltime_as_timet(end) - lib->icaltime_as_timet(s->start)) /
-					 (time_t)S_PER_DAY,
-				 1);
+		s->days = MAX((int)(length_s / (int64_t)S_PER_DAY), 1);
 	else
-		s->length_ns = to > from ? to - from : (int64_t)(S_PER_H * NS_PER_S);
+		s->length_ns = (length_s > 0 ? length_s : (int64_t)S_PER_H) * (int64_t)NS_PER_S;
 	return 0;
 }
 
@@ -334,8 +335,8 @@ static int repeat(struct reader *r, const struct series *s, icalproperty *rule)
 		struct icaltimetype t = lib->icalrecur_iterator_next(i);
 		int64_t at;
 
-		if (lib->icaltime_is_null_time(t) || to_real_ns(r, t, &at) < 0 ||
-		    at >= r->f->conf->to_real_ns)
+		if (lib->icaltime_is_null_time(t) || t.year > YEAR_MAX ||
+		    (to_real_ns(r, t, &at) == 0 && at >= r->f->conf->to_real_ns))
 			break;
 		if (n == MAX_OCCURRENCES)
 			err = bad(r, line_of(r, s->event.line, "RRULE"),

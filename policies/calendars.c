@@ -3,10 +3,12 @@
 #include "policies/calendars.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "agent/base/cleanup.h"
 #include "policies/calendar.h"
@@ -97,25 +99,78 @@ static int replace(struct policy_service *s, const struct calendar *all)
 	return 0;
 }
 
-void calendars_read(struct schema_reader *r, const struct yamltree_node *list,
-		    struct policy_service *s)
+/* Reads all calendars of @s, at @item and what follows it or, where that is NULL, at no place. */
+static int read_all(const struct policy_input *in, struct policy_service *s, int64_t now_real_ns,
+		    struct findings *f, const struct yamltree_node *item)
 {
 	_cleanup_(calendar_free) struct calendar all = {};
-	const struct yamltree_node *item = list->first;
 
-	s->n_own_events = s->n_events;
-	if (s->n_calendars > 0 && !r->in->at)
-		findings_error(r->f, list->line, list->column,
-			       "calendars lie beside a policy file, and this is none");
-	for (size_t i = 0; i < s->n_calendars && r->in->at; i++, item = item ? item->next : NULL) {
-		struct complaint c = {r->f, item ? item->line : list->line,
-				      item ? item->column : list->column};
+	for (size_t i = 0; i < s->n_calendars; i++, item = item ? item->next : NULL) {
+		struct complaint c = {f, item ? item->line : 0, item ? item->column : 0};
+		int r = read_one(in, s->calendars[i], now_real_ns, &c, &all);
 
-		if (read_one(r->in, s->calendars[i], r->now_real_ns, &c, &all) < 0)
-			return;
+		if (r < 0)
+			return r;
 	}
 	if (all.n > 0)
 		qsort(all.list, all.n, sizeof(*all.list), by_start);
-	if (s->n_calendars > 0 && replace(s, &all) < 0)
+	return replace(s, &all);
+}
+
+void calendars_read(struct schema_reader *r, const struct yamltree_node *list,
+		    struct policy_service *s)
+{
+	s->n_own_events = s->n_events;
+	if (s->n_calendars == 0)
+		return;
+	if (!r->in->at)
+		findings_error(r->f, list->line, list->column,
+			       "calendars lie beside a policy file, and this is none");
+	else if (read_all(r->in, s, r->now_real_ns, r->f, list->first) == -ENOMEM)
 		findings_error(r->f, list->line, list->column, "%s", strerror(ENOMEM));
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
+}
+
+int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < set->n_services; i++) {
+		struct policy_service *s = &set->services[i];
+		struct findings f = {.to = errors, .file = s->at.file};
+		struct policy_input in = {
+			.name = s->at.file, .strict = true, .dir_fd = dir_fd, .at = ""};
+
+		if (s->n_calendars == 0)
+			continue;
+		if (read_all(&in, s, now(), &f, NULL) < 0)
+			err = -EINVAL;
+	}
+	return err;
+}
+
+uint64_t policy_calendars_stamp(const struct policy_set *set, int dir_fd)
+{
+	uint64_t stamp = 0;
+
+	for (size_t i = 0; i < set->n_services; i++) {
+		const struct policy_service *s = &set->services[i];
+
+		for (size_t k = 0; k < s->n_calendars; k++) {
+			struct stat st = {};
+
+			(void)fstatat(dir_fd, s->calendars[k], &st, AT_SYMLINK_NOFOLLOW);
+			stamp = stamp * 31 + 1 + (uint64_t)st.st_ino + (uint64_t)st.st_size;
+			stamp = stamp * 31 + (uint64_t)st.st_ctim.tv_sec * NS_PER_S +
+				(uint64_t)st.st_ctim.tv_nsec;
+		}
+	}
+	return stamp;
 }

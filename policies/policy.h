@@ -213,6 +213,17 @@ int policy_load_dir(int dir_fd, const char *dir, const char *host_file, bool str
 		    uint64_t capacity_mcpu, uint64_t memory_bytes, struct policy_set **ret,
 		    struct policy_errors *errors);
 
+/*
+ * Reads the calendars of all services of @set anew, below directory @dir_fd, strictly: the events
+ * of those from now on are others afterwards. A service with one that cannot be read keeps what it
+ * has, and errors go to @errors. Returns 0, or -EINVAL where there are some.
+ */
+int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors);
+
+/* Another number when one of the calendars of @set below @dir_fd is another file or was written;
+ * 0: it has none. */
+uint64_t policy_calendars_stamp(const struct policy_set *set, int dir_fd);
+
 void policy_set_free(struct policy_set *set);
 void policy_set_freep(struct policy_set **set);
 void policy_errors_free(struct policy_errors *errors);

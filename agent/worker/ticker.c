@@ -147,6 +147,7 @@ static void second(struct agent *a, uint64_t now)
 	for (size_t i = 0; i < a->n_services; i++)
 		measure(a, &a->services[i], (double)interval / 1e9);
 	host_use(a, interval);
+	calendars_watch(a);
 	plan(a, now, interval);
 	record_second(a);
 	jobs_offer(a->jobs);

@@ -148,6 +148,7 @@ struct agent {
 	uint64_t host_used_us;
 	uint64_t last_tick_mono_ns, last_guard_mono_ns, last_save_mono_ns;
 	uint64_t n_ticks;
+	uint64_t calendars_stamp, calendars_tick; /* when they were read last */
 	bool stopping;
 };
 
@@ -202,6 +203,9 @@ void jobs_move(struct jobs *j);  /* after a reload: a fit under way goes to the 
 /* events.c: known events from policies, history and people. */
 void events_load(struct agent *a);
 void events_apply(struct agent *a); /* tells the controller all of them */
+
+/* calendars.c: once a second; reads those of policies that changed, and all from time to time. */
+void calendars_watch(struct agent *a);
 
 /* actions.c: what people asked for a while ends. */
 void actions_expire(struct agent *a);

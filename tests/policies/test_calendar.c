@@ -134,6 +134,10 @@ static void rules_repeat(void **state)
 	assert_int_equal(parse_event("SUMMARY:y\nDTSTART:19700607T080000Z\nRRULE:FREQ=YEARLY"), 0);
 	assert_int_equal(read.n, 1);
 	assert_event(0, "y", 6 * DAY_S + 8 * 3600, 3600);
+	assert_int_equal(parse_event("SUMMARY:z\nDTSTART;VALUE=DATE:19400607\nRRULE:FREQ=YEARLY"),
+			 0);
+	assert_int_equal(read.n, 1);
+	assert_event(0, "z", 6 * DAY_S, DAY_S);
 }
 
 /* Noon in Paris is an hour later by UTC once summer time is over (25 October). */
@@ -198,6 +202,8 @@ static void bad_files_are_refused_with_the_line(void **state)
 		 "f:5: the event ends before it starts"},
 		{EVENT "DTSTART:19980602T080000Z\nDTEND:19986002T080000Z\n" ENDS,
 		 "f:5: DTEND cannot be read: it is written like 20270320 or 20270320T080000Z"},
+		{EVENT "DTSTART:19980602T080000Z\nDTEND:23980602T080000Z\n" ENDS,
+		 "f:2: the event lasts longer than 200 years"},
 		{EVENT "DTSTART;TZID=Mars/Base:19980602T080000\n" ENDS,
 		 "f:4: unknown time zone 'Mars/Base'"},
 		{EVENT "DTSTART:19980602T080000Z\nRRULE:FREQ=SECONDLY\n" ENDS,

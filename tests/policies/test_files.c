@@ -246,6 +246,27 @@ static void calendars_others_could_write_are_distrusted(void **state)
 	assert_distrusted("p/c.csv", "a symbolic link");
 }
 
+static void changed_calendars_are_read_again(void **state)
+{
+	const char *starts = "date,name\n2001-01-01,sale,2199-01-01\n";
+	uint64_t stamp;
+
+	put("a.yaml", GOOD "calendars: [c.csv]\n", 0644);
+	put("c.csv", starts, 0644);
+	assert_int_equal(load(true), 0);
+	stamp = policy_calendars_stamp(set, dir_fd);
+	assert_true(stamp != 0 && stamp == policy_calendars_stamp(set, dir_fd));
+	put("c.csv", "date,name\n2001-01-01,fair,2199-01-02\n2001-01-01,sale,2199-01-01\n", 0644);
+	assert_true(policy_calendars_stamp(set, dir_fd) != stamp);
+	assert_int_equal(policy_calendars_reread(set, dir_fd, &errors), 0);
+	assert_int_equal(set->services[0].n_events, 2);
+	assert_string_equal(set->services[0].events[0].name, "fair");
+	put("c.csv", "date,name\n2001-01-01,bad,no date\n2001-01-01,sale,2199-01-01\n", 0644);
+	assert_int_equal(policy_calendars_reread(set, dir_fd, &errors), -EINVAL);
+	assert_non_null(find("p/a.yaml", "c.csv:2: not a date (2027-03-20) or time: 'no date'"));
+	assert_int_equal(set->services[0].n_events, 2);
+}
+
 static void calendars_have_no_path(void **state)
 {
 	static const char *const names[] = {"../c.csv", "/etc/c.csv", "d/c.csv", ".c.csv", "c.txt"};
@@ -277,6 +298,7 @@ int main(void)
 		TEST(calendars_lie_beside_the_policy),
 		TEST(bad_calendars_are_told_with_both_lines),
 		TEST(calendars_others_could_write_are_distrusted),
+		TEST(changed_calendars_are_read_again),
 		TEST(calendars_have_no_path),
 	};
 

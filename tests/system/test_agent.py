@@ -121,6 +121,31 @@ def a_removed_event_leaves_the_forecast():
     check("and leaves the forecast", wait_for(lambda: ahead() < 1.5 * usual, 5), f"{usual} {ahead()}")
 
 
+def calendars_are_followed():
+    def calendar(name):
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86400))
+        w.policy("batch", f"date,name\n{day},{name}\n", "days.csv")
+
+    def names():
+        return [e["name"] for e in w.json("event", "list")["events"] if e["service"] == "batch"]
+    calendar("first")
+    w.policy("batch", BATCH + "calendars: [days.csv]\n")
+    r = w.cli("reload")
+    check("a policy's calendar is read", r.returncode == 0 and names() == ["first"], f"{r.stderr} {names()}")
+    calendar("second")
+    check("a changed calendar is read again", wait_for(lambda: names() == ["second"], 20), names())
+    w.policy("batch", "date,name\ntomorrow,third\n", "days.csv")
+    r = w.cli("check", os.path.join(w.policies, "batch.yaml"))
+    check("check tells what is wrong with a calendar", r.returncode == 2 and "days.csv:2: not a date" in r.stdout,
+          r.stdout)
+    time.sleep(11)
+    check("a broken one leaves what was known", names() == ["second"], names())
+    os.unlink(os.path.join(w.policies, "days.csv"))
+    w.policy("batch", BATCH)
+    r = w.cli("reload")
+    check("without a calendar no event is left", r.returncode == 0 and names() == [], f"{r.stderr} {names()}")
+
+
 def a_moved_policy_lets_the_old_group_go():
     path, free = knob_file("batch")
     moved = path.replace("/batch/", "/moved/")
@@ -192,6 +217,7 @@ status_says_what_is()
 observe_writes_nothing()
 enforce_limits_and_says_why()
 a_removed_event_leaves_the_forecast()
+calendars_are_followed()
 a_moved_policy_lets_the_old_group_go()
 restore_gives_back()
 a_broken_policy_keeps_the_last_good()
