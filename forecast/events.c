@@ -14,7 +14,7 @@
 #define DURING_VAR    0.09   /* by which a part differs from the nearest */
 #define AROUND_VAR    0.04   /* of the parts before and after */
 #define OWN_VAR       0.01   /* by which one occurrence differs from the others */
-#define OWN_CHANGES   2      /* times that is forgotten while it runs */
+#define OWN_CHANGES   0.5    /* share of that which comes anew while it runs */
 #define DRIFT_VAR     0.0025 /* by which an effect changes from one occurrence to the next */
 #define LEAST_SD      0.01   /* of a value around what was expected */
 #define LEAST_PART_SD 0.001
