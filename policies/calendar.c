@@ -117,6 +117,18 @@ static int by_start(const void *a, const void *b)
 	return x->line < y->line ? -1 : x->line > y->line;
 }
 
+/* Where a text begins, after the mark that some programs write. */
+static const char *beginning(const char *text)
+{
+	return strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+}
+
+static bool is_icalendar(const char *text)
+{
+	text = beginning(text);
+	return strncasecmp(text + strspn(text, " \t\r\n"), ICALENDAR, strlen(ICALENDAR)) == 0;
+}
+
 int calendar_parse(const char *name, const char *text, size_t size,
 		   const struct calendar_conf *conf, struct calendar *ret, struct err *e)
 {
@@ -130,11 +142,8 @@ int calendar_parse(const char *name, const char *text, size_t size,
 		line += *p == '\n';
 	if (zero)
 		return err_say(e, -EINVAL, "%s:%u: a zero byte: not a text file", name, line);
-	f.text = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
-	if (strncasecmp(f.text + strspn(f.text, " \t\r\n"), ICALENDAR, strlen(ICALENDAR)) == 0)
-		r = calendar_ics(&f);
-	else
-		r = calendar_csv(&f);
+	f.text = beginning(text);
+	r = is_icalendar(text) ? calendar_ics(&f) : calendar_csv(&f);
 	if (r < 0)
 		return r;
 	if (all.n > 0)
@@ -166,5 +175,5 @@ int calendar_read(int fd, const char *name, const struct calendar_conf *conf, st
 	if (n > CALENDAR_MAX_BYTES)
 		return err_say(e, -E2BIG, "%s is larger than 1 MiB", name);
 	text[n] = '\0';
-	return calendar_parse(name, text, n, conf, ret, e);
+	return (is_icalendar(text) ? calendar_apart : calendar_parse)(name, text, n, conf, ret, e);
 }

@@ -42,7 +42,10 @@ struct calendar_conf {
 int calendar_parse(const char *name, const char *text, size_t size,
 		   const struct calendar_conf *conf, struct calendar *ret, struct err *e);
 
-/* The same for the file open as @fd, read from its start; other errors are those of pread. */
+/*
+ * The same for the file open as @fd, read from its start; iCalendar in a process of its own. Other
+ * errors are those of pread, pipe2 and fork, and -EIO where that process died.
+ */
 int calendar_read(int fd, const char *name, const struct calendar_conf *conf, struct calendar *ret,
 		  struct err *e);
 

@@ -32,6 +32,10 @@ int calendar_day_end(const struct calendar_file *f, const char *text, int64_t *r
  */
 void calendar_name(char *to, const char *text);
 
+/* As calendar_parse, in a process of its own; -EIO as well, where that dies or takes too long. */
+int calendar_apart(const char *name, const char *text, size_t size,
+		   const struct calendar_conf *conf, struct calendar *ret, struct err *e);
+
 int calendar_csv(struct calendar_file *f);
 int calendar_ics(struct calendar_file *f);
 
