@@ -80,6 +80,7 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 	}
 	if (!at)
 		return -ENOSPC;
+	e->n += at->end == 0;
 	*at = (struct event){.start = start, .end = end, .multiplier = (float)multiplier, .id = id};
 	return 0;
 }
@@ -115,7 +116,7 @@ static bool is_felt(const struct event *v, int64_t from, int64_t to)
 
 bool events_felt(const struct events *e, int64_t from, int64_t to)
 {
-	for (int i = 0; i < EVENTS_MAX; i++) {
+	for (int i = 0; i < EVENTS_MAX && e->n > 0; i++) {
 		if (is_felt(&e->list[i], from, to))
 			return true;
 	}
@@ -343,8 +344,10 @@ static void expire(struct events *e, int64_t step)
 	for (int i = 0; i < EVENTS_MAX; i++) {
 		struct event *v = &e->list[i];
 
-		if (v->end > 0 ? !is_felt(v, step, INT64_MAX) : step >= -v->end)
-			v->end = 0;
+		if (v->end == 0 || (v->end > 0 ? is_felt(v, step, INT64_MAX) : step < -v->end))
+			continue;
+		v->end = 0;
+		e->n--;
 	}
 }
 
@@ -383,10 +386,14 @@ static double learn(struct events *e, struct felt *felt, size_t n, double ratio,
 double events_observe(struct events *e, int64_t step, double value, double normal, double sd,
 		      double offset)
 {
-	double stated = stated_at(e, step), least = LEAST_SHARE * offset;
+	double stated, least = LEAST_SHARE * offset;
 	struct felt felt[EVENTS_MAX];
-	size_t n = find_felt(e, step, felt);
+	size_t n;
 
+	if (e->n == 0)
+		return value;
+	stated = stated_at(e, step);
+	n = find_felt(e, step, felt);
 	/* A ratio of nothing says nothing. */
 	if (n > 0 && !isnan(value) && !isnan(normal) && stated > 0)
 		value /= exp(

@@ -27,6 +27,7 @@ struct events {
 			own_var; /* log by which this one differs from its id's; var 0: not yet */
 		uint32_t id;
 	} list[EVENTS_MAX];
+	uint64_t n; /* of the list that are not free */
 	struct effect {
 		uint32_t id, n; /* occurrences; 0: free */
 		int64_t end;    /* of the last one */

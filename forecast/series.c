@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x3c737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x3d737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -318,8 +318,11 @@ static unsigned int within_horizon(const struct series *s, unsigned int step)
 
 static struct lift lift_at(const struct events *e, int64_t step)
 {
-	struct lift l = {.stated = events_stated(e, step)};
+	struct lift l = {.multiplier = 1, .stated = 1};
 
+	if (!events_felt(e, step, step + 1))
+		return l;
+	l.stated = events_stated(e, step);
 	l.multiplier = events_multiplier(e, step, &l.var);
 	return l;
 }

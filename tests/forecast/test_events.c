@@ -187,6 +187,13 @@ static void full_list_says_so_until_one_is_over(void **state)
 	for (int64_t step = 10; step < 14; step++) /* the first is felt until 13 */
 		(void)events_observe(&e, step, 100, 100, SD, 0);
 	assert_int_equal(events_add(&e, 99, 50, 60, NAN), 0);
+	assert_int_equal(e.n, EVENTS_MAX);
+	events_clear(&e); /* they may be added again */
+	assert_int_equal(events_add(&e, 99, 50, 60, NAN), 0);
+	assert_int_equal(e.n, EVENTS_MAX);
+	for (int64_t step = 14; step < 80; step++)
+		(void)events_observe(&e, step, 100, 100, SD, 0);
+	assert_int_equal(e.n, 0);
 }
 
 /* The least recent of more ids than are kept makes room. */
