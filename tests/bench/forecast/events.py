@@ -4,7 +4,8 @@
 World Cup 1998: matches known by their kick-off, 24 h ahead, since that is how far a day's matches lie, from
 every third hour of the tournament on. 15-min steps resolve a match of two hours; 1-h steps are the usual ones.
 The file has the matches of a day; in the group stage they began at 14:30 (days of three), 17:30 and 21:00 in
-Paris (two hours ahead of UTC), later at 16:00 or 16:30 and 21:00 (published schedule; openfootball, CC0).
+Paris (two hours ahead of UTC), later at 16:00 or 16:30 and 21:00: the schedule of the Associated Press, published
+before (washingtonpost.com/wp-srv/sports/soccer/longterm/aj/sked.htm). The trace ends in the group stage.
 
 Peyton Manning's Wikipedia page: play-offs and Super Bowls as in prophet's quick start, 30 days ahead. There an
 event is felt on its day and the one after, here that is learned. With R=1 prophet forecasts the same days.
