@@ -21,7 +21,7 @@
 #define SETTLED     1e-5 /* of the mean cost: a sweep that moves less is the last */
 #define MIN_WEIGHT  30.0 /* requests an API needs before its cost is shown */
 #define MIN_SAMPLES 20.0
-#define KIND        UINT64_C(0x31747363687366)
+#define KIND        UINT64_C(0x32747363687366)
 #define SANE_MAX    1e18 /* larger inputs are taken as not measured */
 
 /* The state is one flat block: everything in it is a sum that forgets, or the solution. */
@@ -34,7 +34,9 @@ struct cost {
 	double x[MAX_TERMS];            /* the solution: CPU-us per request; CPU-us per second */
 	double total_cpu, total_requests, total_s;
 	double requests[COST_MAX_APIS], answered[COST_MAX_APIS], bytes[COST_MAX_APIS];
-	double mw, mi, mm, mii, mim; /* memory: sums of weight, in flight, memory and products */
+	double flown_s[COST_MAX_APIS]; /* requests x seconds in flight */
+	double flown[COST_MAX_APIS];   /* requests of the same time */
+	double mw, mi, mm, mii, mim;   /* memory: sums of weight, in flight, memory and products */
 };
 
 int cost_new(size_t n_apis, struct cost **ret)
@@ -84,6 +86,8 @@ static void forget(struct cost *c, double keep)
 		c->requests[i] *= keep;
 		c->answered[i] *= keep;
 		c->bytes[i] *= keep;
+		c->flown_s[i] *= keep;
+		c->flown[i] *= keep;
 	}
 }
 
@@ -136,12 +140,16 @@ static void solve(struct cost *c)
 	}
 }
 
-static void add_bytes(struct cost *c, const struct cost_sample *s)
+static void add_answers(struct cost *c, const struct cost_sample *s)
 {
 	for (size_t i = 0; s->requests && i < c->n; i++) {
 		if (!sane(s->requests[i]))
 			continue;
 		c->requests[i] += s->requests[i];
+		if (s->in_flight_of && sane(s->in_flight_of[i])) {
+			c->flown_s[i] += s->in_flight_of[i] * s->seconds;
+			c->flown[i] += s->requests[i];
+		}
 		if (!s->bytes_out || !sane(s->bytes_out[i]))
 			continue;
 		c->answered[i] += s->requests[i];
@@ -167,7 +175,7 @@ void cost_observe(struct cost *c, const struct cost_sample *s)
 	if (!(s->seconds > 0) || !sane(s->seconds))
 		return;
 	forget(c, exp(-fmin(s->seconds, FORGET_S) / FORGET_S));
-	add_bytes(c, s);
+	add_answers(c, s);
 	add_memory(c, s);
 	if (!sane(s->cpu_us) || !s->requests)
 		return;
@@ -220,19 +228,82 @@ double cost_memory_base_bytes(const struct cost *c)
 	return fmax((c->mm - cost_memory_per_in_flight_bytes(c) * c->mi) / c->mw, 0);
 }
 
-double cost_fit(const struct cost *c)
+double cost_in_flight_s(const struct cost *c, size_t api)
 {
-	double total = c->yy - c->y * c->y / c->samples;
+	if (api >= c->n || c->flown[api] < MIN_WEIGHT)
+		return NAN;
+	return c->flown_s[api] / c->flown[api];
+}
+
+/* Sum of the squares of what the solution leaves unexplained. */
+static double unexplained(const struct cost *c)
+{
 	double error = c->yy;
 
-	if (c->samples < MIN_SAMPLES || !(total > 1e-9 * c->yy))
-		return NAN;
 	for (size_t i = 0; i <= c->n; i++) {
 		error -= 2 * c->x[i] * c->b[i];
 		for (size_t j = 0; j <= c->n; j++)
 			error += c->x[i] * c->a[i][j] * c->x[j];
 	}
-	return fmin(fmax(1 - error / total, 0), 1);
+	return fmax(error, 0);
+}
+
+double cost_fit(const struct cost *c)
+{
+	double total = c->yy - c->y * c->y / c->samples;
+
+	if (c->samples < MIN_SAMPLES || !(total > 1e-9 * c->yy))
+		return NAN;
+	return fmin(fmax(1 - unexplained(c) / total, 0), 1);
+}
+
+/*
+ * f' A^-1 f by Cholesky's decomposition, over the @n terms that were seen; @a is overwritten. A
+ * term the others explain by themselves adds nothing.
+ */
+static double leverage(double (*a)[MAX_TERMS], double *f, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double left = a[i][i], own = a[i][i];
+
+		for (size_t k = 0; k < i; k++) {
+			for (size_t j = 0; j < k; j++)
+				a[i][k] -= a[i][j] * a[k][j];
+			a[i][k] = a[k][k] > 0 ? a[i][k] / a[k][k] : 0;
+			left -= a[i][k] * a[i][k];
+			f[i] -= a[i][k] * f[k];
+		}
+		a[i][i] = left > 1e-12 * own ? sqrt(left) : 0;
+		f[i] = a[i][i] > 0 ? f[i] / a[i][i] : 0;
+		sum += f[i] * f[i];
+	}
+	return sum;
+}
+
+double cost_cpu_error_mcpu(const struct cost *c, const double *requests_per_s)
+{
+	double a[MAX_TERMS][MAX_TERMS], f[MAX_TERMS], pull = 0, us;
+	size_t of[MAX_TERMS], n = 0;
+
+	if (c->samples < MIN_SAMPLES)
+		return NAN;
+	for (size_t i = 0; i < c->n; i++)
+		pull += RIDGE * c->a[i][i] / (double)c->n;
+	for (size_t i = 0; i <= c->n; i++)
+		if (c->a[i][i] > 0)
+			of[n++] = i;
+	for (size_t i = 0; i < n; i++) {
+		double rate = of[i] < c->n ? requests_per_s[of[i]] : 1;
+
+		f[i] = sane(rate) ? rate : 0;
+		for (size_t j = 0; j <= i; j++)
+			a[i][j] = c->a[of[i]][of[j]];
+		a[i][i] += of[i] < c->n ? pull : 0;
+	}
+	us = sqrt(unexplained(c) / c->samples * leverage(a, f, n));
+	return us / (double)(US_PER_S / MCPU);
 }
 
 size_t cost_save_size(const struct cost *c)

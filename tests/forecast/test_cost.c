@@ -92,6 +92,64 @@ static void unknown_is_not_a_number(void **state)
 	cost_free(c);
 }
 
+/* Three in flight at 60 requests/s and twenty at 10: 50 ms and 2 s. */
+static void time_in_flight_is_by_littles_law(void **state)
+{
+	const double requests[2] = {60, 10}, flight[2] = {3, 20};
+	struct cost *c;
+
+	(void)state;
+	assert_int_equal(cost_new(2, &c), 0);
+	assert_true(isnan(cost_in_flight_s(c, 0)));
+	for (int t = 0; t < 100; t++)
+		cost_observe(c, &(struct cost_sample){.seconds = 1,
+						      .cpu_us = 1000,
+						      .requests = requests,
+						      .in_flight = 23,
+						      .in_flight_of = flight});
+	assert_true(fabs(cost_in_flight_s(c, 0) - 0.05) < 1e-9);
+	assert_true(fabs(cost_in_flight_s(c, 1) - 2) < 1e-9);
+	assert_true(isnan(cost_in_flight_s(c, 2)));
+	cost_free(c);
+}
+
+/* Over many samples of the same noise, errors of the forecast are as large as it says. */
+static void the_error_of_the_cost_is_as_said(void **state)
+{
+	const double mixes[2][2] = {{200, 50}, {20, 400}}, us[2] = {1000, 3000};
+	double squares[2] = {}, said[2] = {};
+	uint64_t seed = 11;
+
+	(void)state;
+	for (int run = 0; run < 200; run++) {
+		struct cost *c;
+
+		assert_int_equal(cost_new(2, &c), 0);
+		for (int t = 0; t < 60; t++) {
+			double requests[2], cpu = 50000 + 20000 * input_normal(&seed);
+
+			for (int i = 0; i < 2; i++) {
+				requests[i] = 100 * (0.5 + input_random(&seed));
+				cpu += requests[i] * us[i];
+			}
+			cost_observe(c, &(struct cost_sample){
+						.seconds = 1, .cpu_us = cpu, .requests = requests});
+		}
+		for (int m = 0; m < 2; m++) {
+			double off = cost_base_mcpu(c) - 50, error;
+
+			for (size_t i = 0; i < 2; i++)
+				off += mixes[m][i] * (cost_cpu_us(c, i) - us[i]) / 1000;
+			error = cost_cpu_error_mcpu(c, mixes[m]);
+			squares[m] += off * off;
+			said[m] += error * error;
+		}
+		cost_free(c);
+	}
+	for (int m = 0; m < 2; m++)
+		assert_true(fabs(sqrt(said[m] / squares[m]) - 1) < 0.25);
+}
+
 static void kept_costs_are_the_same(void **state)
 {
 	struct cost *a = learn(3), *b, *other;
@@ -119,6 +177,8 @@ int main(void)
 		cmocka_unit_test(true_costs_are_found_within_a_tenth),
 		cmocka_unit_test(absurd_samples_change_nothing),
 		cmocka_unit_test(unknown_is_not_a_number),
+		cmocka_unit_test(time_in_flight_is_by_littles_law),
+		cmocka_unit_test(the_error_of_the_cost_is_as_said),
 		cmocka_unit_test(kept_costs_are_the_same),
 	};
 
