@@ -38,7 +38,7 @@ static void start_kept(const struct controller *c, struct service_state *s)
 {
 	s->kept.utilisation = c->set->host.target_utilisation;
 	s->kept.tier = s->policy->auto_tier ? s->policy->tier_min : s->policy->tier;
-	s->kept.demand.peak_ratio = 1;
+	demand_init(&s->kept.demand);
 	for (size_t i = 0; i < s->n_apis; i++)
 		s->apis[i].slot = -1;
 }
@@ -253,6 +253,15 @@ int controller_past(const struct controller *c, uint32_t service, int api, uint6
 		.steps_ahead = steps,
 	};
 	return (int)series_past_values(l->series[k], values, MIN(max, INT32_MAX));
+}
+
+int controller_demand(const struct controller *c, uint32_t service, enum demand_kind kind,
+		      enum demand_resource resource, struct demand_report *ret)
+{
+	if (service >= c->n)
+		return -ENOENT;
+	demand_report(&c->services[service].kept.demand, kind, resource, ret);
+	return ret->f.q[Q99] > 0;
 }
 
 int controller_anomaly(const struct controller *c, uint32_t service, int api, size_t clock,

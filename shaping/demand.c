@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* demand.c - what a service will need over its lead, from the source that has been right most. */
+/* demand.c - what a service will need over its lead, as the plan reads it. */
 #include <math.h>
 
 #include "shaping/state.h"
 
-#define SCORED_ENOUGH 30    /* forecasts scored before a source may be chosen */
-#define CHOOSE_BELOW  0.9   /* of the loss of the one in use */
-#define LOSS_MEMORY   240.0 /* scored forecasts remembered */
-#define ABOVE_ALL     1.25  /* times the most ever needed */
-#define RATIO_STEP    0.02
-#define NEAR_STEPS    3 /* a limit of others takes hold within this */
+#define SLOWER_ENOUGH 30   /* values of longer steps before they have a say */
+#define ABOVE_ALL     1.25 /* times the most ever needed */
+#define NEAR_STEPS    3    /* a limit of others takes hold within this */
 #define NEAR_LEVEL    0.5
+#define MEAN_STEPS    3 /* the mean over the lead is that of so many of its steps */
 
-static void scaled_add(struct forecast *sum, const struct forecast *f, double by)
-{
-	sum->mean += f->mean * by;
-	for (size_t l = 0; l < FORECAST_LEVELS; l++)
-		sum->q[l] += f->q[l] * by;
-}
+_Static_assert(COST_MAX_APIS == DEMAND_MAX_APIS, "a slot is an API of both");
 
-static void add_constant(struct forecast *f, double by)
-{
-	f->mean += by;
-	for (size_t l = 0; l < FORECAST_LEVELS; l++)
-		f->q[l] += by;
-}
+/* What a service asks of its series; pointed to by the input of forecast/demand.h. */
+struct views {
+	struct forecast f[DEMAND_EXPERTS][DEMAND_KINDS][DEMAND_RESOURCES];
+};
 
 /* The tier that counts for an API: its own where weaker than the service's. */
 static enum tier slot_tier(const struct service_state *s, size_t slot)
@@ -45,131 +36,118 @@ static double tier_quantile(const struct controller *c, const struct service_sta
 	return c->set->host.tiers[tier].quantile;
 }
 
-/* Sum over the APIs, each at its tier's quantile; NAN while a busy one's cost is not known. */
-static double from_apis(const struct controller *c, struct service_state *s, struct forecast *ret)
+/* The mean of the next @steps steps, as if all were high or low together. */
+static void predict_mean(const struct series *l, unsigned int steps, struct forecast *ret)
 {
-	double sum = cost_base_mcpu(s->cost), own = 0, all = 0;
-
 	*ret = (struct forecast){};
-	if (!isfinite(sum))
-		return NAN;
-	add_constant(ret, sum);
-	for (size_t k = 0; k < s->n_slots; k++) {
-		double us = cost_cpu_us(s->cost, k), mcpu;
-		enum tier t;
+	for (unsigned int i = 0; i < MEAN_STEPS; i++) {
+		struct forecast f;
 
-		if (series_count(s->requests[k].series[0]) == 0)
+		series_predict(l, 1 + (steps - 1) * i / (MEAN_STEPS - 1), &f);
+		ret->mean += f.mean / MEAN_STEPS;
+		for (size_t k = 0; k < FORECAST_LEVELS; k++)
+			ret->q[k] += f.q[k] / MEAN_STEPS;
+	}
+}
+
+static void predict_both(const struct series *l, unsigned int steps, bool due,
+			 struct forecast ret[DEMAND_KINDS])
+{
+	series_predict_peak(l, steps, &ret[DEMAND_PEAK]);
+	if (due)
+		predict_mean(l, steps, &ret[DEMAND_MEAN]);
+}
+
+static void view_series(const struct ladder *l, const struct service_state *s, bool due,
+			enum demand_resource resource, struct views *v, struct demand_input *in)
+{
+	for (int k = 0; k < DEMAND_EXPERTS; k++) {
+		struct forecast both[DEMAND_KINDS];
+		size_t clock = k == DEMAND_SLOWER;
+		uint64_t steps = s->lead_steps;
+
+		if (k == DEMAND_APIS || !l->series[clock] ||
+		    (clock > 0 && series_count(l->series[clock]) < SLOWER_ENOUGH))
 			continue;
-		series_predict_peak(s->requests[k].series[0],
-				    MIN(s->lead_steps, s->requests[k].horizon[0]),
-				    &s->slot_peak[k]);
-		if (!isfinite(us))
-			sum = s->slot_peak[k].mean > 0 ? NAN : sum;
-		if (!isfinite(us))
+		if (clock > 0)
+			steps = (s->policy->forecast.lead_ns + l->step_ns[clock] - 1) /
+				l->step_ns[clock];
+		predict_both(l->series[clock], (unsigned int)clamp_u64(steps, 1, l->horizon[clock]),
+			     due, both);
+		for (int kind = 0; kind < DEMAND_KINDS; kind++) {
+			v->f[k][kind][resource] = both[kind];
+			in->view[k][kind][resource] = &v->f[k][kind][resource];
+		}
+	}
+}
+
+static void ask_apis(struct controller *c, const struct service_state *s, bool due)
+{
+	double memory = cost_memory_per_in_flight_bytes(s->cost);
+
+	for (size_t k = 0; k < s->n_slots; k++) {
+		struct demand_api *a = &c->asked[k];
+		const struct ladder *l = &s->requests[k];
+
+		*a = (struct demand_api){.seen = s->apis_seen ? s->slot_arrived[k] : NAN};
+		if (series_count(l->series[0]) > 0)
+			predict_both(l->series[0], MIN(s->lead_steps, l->horizon[0]), due, a->rate);
+		a->cost[DEMAND_CPU] = cost_cpu_us(s->cost, k) / (double)(US_PER_S / MCPU);
+		a->cost[DEMAND_MEMORY] = memory * cost_in_flight_s(s->cost, k);
+		a->cost[DEMAND_BANDWIDTH] = cost_bytes_out(s->cost, k) * (double)BITS_BYTE;
+	}
+}
+
+static void ask_costs(const struct controller *c, const struct service_state *s,
+		      struct demand_input *in)
+{
+	double rates[COST_MAX_APIS], flight = 0;
+
+	for (size_t k = 0; k < s->n_slots; k++) {
+		rates[k] = c->asked[k].rate[DEMAND_PEAK].q[Q50];
+		flight += s->slot_in_flight[k];
+	}
+	in->error[DEMAND_CPU] = cost_cpu_error_mcpu(s->cost, rates);
+	in->base[DEMAND_CPU] = isfinite(in->error[DEMAND_CPU]) ? cost_base_mcpu(s->cost) : NAN;
+	in->base[DEMAND_MEMORY] =
+		s->used_bytes -
+		fmin(cost_memory_per_in_flight_bytes(s->cost) * flight, s->used_bytes);
+	in->base[DEMAND_BANDWIDTH] = s->apis_seen ? 0 : NAN;
+}
+
+/*
+ * An API of a weaker tier counts at that tier's quantile: which part of the demand is for the
+ * service's own tier, and which part of what is kept above the median is asked for.
+ */
+static void weigh_tiers(const struct controller *c, struct service_state *s)
+{
+	double own = 0, all = 0, asked = 0, full = 0;
+
+	for (size_t k = 0; k < s->n_slots; k++) {
+		const struct demand_api *a = &c->asked[k];
+		enum tier t = slot_tier(s, k);
+		double level = fmin(tier_quantile(c, s, t), s->quantile);
+		double at = forecast_at(&a->rate[DEMAND_PEAK], level);
+		double most = forecast_at(&a->rate[DEMAND_PEAK], s->quantile);
+		double median = a->rate[DEMAND_PEAK].q[Q50], mcpu = a->cost[DEMAND_CPU];
+
+		if (!(mcpu > 0))
 			continue;
-		t = slot_tier(s, k);
-		mcpu = forecast_at(&s->slot_peak[k], tier_quantile(c, s, t)) * us / 1000;
-		sum += mcpu;
-		all += mcpu;
-		own += t == (enum tier)s->kept.tier ? mcpu : 0;
-		scaled_add(ret, &s->slot_peak[k], us / 1000);
+		all += at * mcpu;
+		own += t == (enum tier)s->kept.tier ? at * mcpu : 0;
+		asked += fmax(at - median, 0) * mcpu;
+		full += fmax(most - median, 0) * mcpu;
 	}
 	s->own_part = all > 0 ? own / all : 1;
-	return sum;
+	s->tier_part = full > 0 ? asked / full : 1;
 }
 
-/* The next clock's peak, raised by how far peaks over the lead stand above its means. */
-static double from_minutes(const struct service_state *s, struct forecast *ret)
+/* At the level that has been enough as often as asked for. */
+static double at_learned_level(const struct service_state *s, const struct forecast *f)
 {
-	const struct series *m = s->cpu.series[1];
-	struct forecast f;
-	unsigned int steps;
+	double q = forecast_at(f, s->quantile - fmax(s->kept.level_less, 0));
 
-	*ret = (struct forecast){};
-	if (!m || series_count(m) < SCORED_ENOUGH)
-		return NAN;
-	steps = (unsigned int)((s->policy->forecast.lead_ns + s->cpu.step_ns[1] - 1) /
-			       s->cpu.step_ns[1]);
-	series_predict_peak(m, (unsigned int)clamp_u64(steps, 1, s->cpu.horizon[1]), &f);
-	scaled_add(ret, &f, s->kept.demand.peak_ratio);
-	return forecast_at(ret, s->quantile);
-}
-
-static double pinball(double level, double actual, double predicted)
-{
-	double d = actual - predicted;
-
-	return d >= 0 ? level * d : (level - 1) * d;
-}
-
-static double peak_used(const struct demand_state *d, unsigned int n)
-{
-	double peak = NAN;
-
-	for (unsigned int i = 0; i < n; i++)
-		peak = fmax(peak, (double)d->used[i]); /* fmax leaves out NAN */
-	return peak;
-}
-
-/* Follows the quantile of peak to mean, a small step at a time (Robbins and Monro). */
-static void follow_ratio(struct service_state *s, double peak)
-{
-	struct demand_state *d = &s->kept.demand;
-	double mean = s->cpu.series[1] ? series_last(s->cpu.series[1]) : NAN;
-
-	if (!isfinite(mean) || mean <= 0)
-		return;
-	d->peak_ratio += RATIO_STEP * (s->quantile - (peak <= mean * d->peak_ratio));
-	d->peak_ratio = fmax(0.5, fmin(10, d->peak_ratio));
-}
-
-/* Scores what was issued a lead ago against the peak since, then remembers what is issued now. */
-static void score(struct service_state *s, const double issued[DEMAND_SOURCES])
-{
-	struct demand_state *d = &s->kept.demand;
-	double peak;
-
-	d->used[d->at] = (float)s->need_mcpu;
-	peak = peak_used(d, MIN(d->filled + 1, s->lead_steps));
-	if (d->filled >= s->lead_steps && isfinite(peak)) {
-		for (size_t k = 0; k < DEMAND_SOURCES; k++) {
-			double was = (double)d->issued[d->at][k], loss;
-
-			if (!isfinite(was))
-				continue;
-			loss = pinball(s->quantile, peak, was);
-			d->scored[k] += d->scored[k] < UINT32_MAX;
-			d->loss[k] += (loss - d->loss[k]) / fmin(d->scored[k], LOSS_MEMORY);
-		}
-		follow_ratio(s, peak);
-	}
-	for (size_t k = 0; k < DEMAND_SOURCES; k++)
-		d->issued[d->at][k] = (float)issued[k];
-	d->at = (d->at + 1) % s->lead_steps;
-	d->filled = MIN(d->filled + 1, s->lead_steps);
-}
-
-static size_t choose(struct demand_state *d, const double issued[DEMAND_SOURCES])
-{
-	size_t best = d->chosen;
-
-	for (size_t k = 0; k < DEMAND_SOURCES; k++)
-		if (isfinite(issued[k]) && d->scored[k] >= SCORED_ENOUGH &&
-		    d->scored[best] >= SCORED_ENOUGH && d->loss[k] < CHOOSE_BELOW * d->loss[best])
-			best = k;
-	d->chosen = (uint32_t)best;
-	return isfinite(issued[best]) ? best : DEMAND_SERIES;
-}
-
-/* What was issued at the quantile, at the level that has been enough as often as asked for. */
-static double at_learned_level(const struct service_state *s, const struct forecast *f,
-			       double issued)
-{
-	double full = forecast_at(f, s->quantile);
-
-	if (s->kept.level_less <= 0 || full <= 0)
-		return issued;
-	return issued * forecast_at(f, s->quantile - s->kept.level_less) / full;
+	return q > f->q[Q50] ? f->q[Q50] + (q - f->q[Q50]) * s->tier_part : q;
 }
 
 /*
@@ -198,23 +176,6 @@ static double likely_soon(const struct controller *c, const struct service_state
 		    isfinite(s->use_mcpu) ? s->use_mcpu : 0);
 }
 
-static void demand_cpu(const struct controller *c, struct service_state *s, struct plan_service *ps)
-{
-	struct forecast f[DEMAND_SOURCES];
-	double issued[DEMAND_SOURCES];
-	size_t k;
-
-	series_predict_peak(s->cpu.series[0], s->lead_steps, &f[DEMAND_SERIES]);
-	issued[DEMAND_SERIES] = forecast_at(&f[DEMAND_SERIES], s->quantile);
-	issued[DEMAND_APIS] = from_apis(c, s, &f[DEMAND_APIS]);
-	issued[DEMAND_MINUTE] = from_minutes(s, &f[DEMAND_MINUTE]);
-	score(s, issued);
-	k = choose(&s->kept.demand, issued);
-	s->demand_mcpu = fmin(at_learned_level(s, &f[k], issued[k]), most_mcpu(c, s, &f[k]));
-	s->near_mcpu = likely_soon(c, s);
-	ps->demand_mcpu = f[k];
-}
-
 static void bound_bits(const struct service_state *s, struct forecast *f)
 {
 	double bound = most(s, f, s->kept.tx_most_bits_per_s);
@@ -227,15 +188,29 @@ void demand(struct controller *c, size_t i)
 {
 	struct service_state *s = &c->services[i];
 	struct plan_service *ps = &c->plan.services[i];
-	unsigned int steps;
-	size_t k;
+	bool due = demand_due(&s->kept.demand, s->lead_steps);
+	struct demand_input in = {
+		.lead_steps = s->lead_steps,
+		.gap = c->gap,
+		.n_apis = s->n_slots,
+		.apis = c->asked,
+		.used = {s->need_mcpu, s->used_bytes, s->used_bits_per_s},
+	};
+	struct forecast f[DEMAND_RESOURCES];
+	struct views v;
 
-	s->own_part = 1;
 	s->quantile = tier_quantile(c, s, (enum tier)s->kept.tier);
-	demand_cpu(c, s, ps);
-	k = ladder_pick(&s->memory, s->policy->forecast.lead_ns, &steps);
-	series_predict(s->memory.series[k], steps, &ps->demand_bytes);
-	k = ladder_pick(&s->tx, s->policy->forecast.lead_ns, &steps);
-	series_predict_peak(s->tx.series[k], steps, &ps->demand_bits_per_s);
+	view_series(&s->cpu, s, due, DEMAND_CPU, &v, &in);
+	view_series(&s->memory, s, due, DEMAND_MEMORY, &v, &in);
+	view_series(&s->tx, s, due, DEMAND_BANDWIDTH, &v, &in);
+	ask_apis(c, s, due);
+	ask_costs(c, s, &in);
+	weigh_tiers(c, s);
+	demand_step(&s->kept.demand, &in, f);
+	s->demand_mcpu = fmin(at_learned_level(s, &f[DEMAND_CPU]), most_mcpu(c, s, &f[DEMAND_CPU]));
+	s->near_mcpu = likely_soon(c, s);
+	ps->demand_mcpu = f[DEMAND_CPU];
+	ps->demand_bytes = f[DEMAND_MEMORY];
+	ps->demand_bits_per_s = f[DEMAND_BANDWIDTH];
 	bound_bits(s, &ps->demand_bits_per_s);
 }

@@ -34,10 +34,10 @@ static size_t slot_of(struct service_state *s, size_t api)
 
 static void learn_apis(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
 {
-	double arrived[COST_MAX_APIS] = {};
+	double *arrived = s->slot_arrived;
 
 	for (size_t k = 0; k < s->n_slots; k++)
-		s->slot_requests[k] = s->slot_bytes[k] = 0;
+		s->slot_requests[k] = s->slot_bytes[k] = arrived[k] = s->slot_in_flight[k] = 0;
 	for (size_t i = 0; i < s->n_apis; i++) {
 		const struct tick_api *a = &ts->apis[i];
 		size_t k;
@@ -48,6 +48,7 @@ static void learn_apis(struct service_state *s, const struct tick_service *ts, u
 		arrived[k] += per_second(a->requests, interval_ns);
 		s->slot_requests[k] += (double)a->finished;
 		s->slot_bytes[k] += (double)a->bytes_out;
+		s->slot_in_flight[k] += isfinite(a->in_flight) ? a->in_flight : 0;
 	}
 	for (size_t k = 0; k < s->n_slots; k++)
 		if (arrived[k] > 0 || series_count(s->requests[k].series[0]) > 0)
@@ -69,11 +70,11 @@ static void learn_cost(struct service_state *s, const struct tick_service *ts, u
 		.memory_bytes = ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes,
 		.requests = s->slot_requests,
 		.bytes_out = s->slot_bytes,
+		.in_flight_of = s->slot_in_flight,
 	};
 
-	for (size_t i = 0; i < s->n_apis; i++)
-		if (isfinite(ts->apis[i].in_flight))
-			sample.in_flight += ts->apis[i].in_flight;
+	for (size_t k = 0; k < s->n_slots; k++)
+		sample.in_flight += s->slot_in_flight[k];
 	cost_observe(s->cost, &sample);
 }
 
@@ -154,6 +155,7 @@ static void learn_tx(struct service_state *s, bool missing, uint64_t bytes, uint
 {
 	double rate = missing ? NAN : per_second(bytes, interval_ns) * (double)BITS_BYTE;
 
+	s->used_bits_per_s = rate;
 	s->kept.tx_most_bits_per_s = fmax(s->kept.tx_most_bits_per_s, rate); /* leaves out NAN */
 	ladder_observe(&s->tx, rate, interval_ns);
 }
@@ -239,16 +241,16 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	tell_events(s, in->now_real_ns - (int64_t)interval_ns);
 	learn_cpu(c, s, ts, interval_ns);
 	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
-	ladder_observe(&s->memory,
-		       gone || ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes,
-		       interval_ns);
+	s->used_bytes = gone || ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes;
+	ladder_observe(&s->memory, s->used_bytes, interval_ns);
 	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);
 	learn_slo(s, ts, interval_ns);
-	if (gone || ts->missing & MISSING_APIS)
-		skip_apis(s, interval_ns);
-	else
+	s->apis_seen = !gone && !(ts->missing & MISSING_APIS);
+	if (s->apis_seen)
 		learn_apis(s, ts, interval_ns);
-	if (!gone && !(ts->missing & MISSING_APIS) && !c->gap)
+	else
+		skip_apis(s, interval_ns);
+	if (s->apis_seen && !c->gap)
 		learn_cost(s, ts, interval_ns);
 	find_near(s, in->now_real_ns);
 }

@@ -59,6 +59,7 @@ static void take_some_apis(struct service_state *to, struct service_state *from)
 {
 	int32_t slot = 0;
 
+	demand_forget_apis(&to->kept.demand);
 	for (size_t i = 0; i < to->n_apis; i++) {
 		int k = old_api(to, from, i);
 
@@ -81,7 +82,7 @@ static void take_kept(struct service_state *to, struct service_state *from)
 	    to->kept.tier < to->policy->tier_max)
 		to->kept.tier = tier;
 	if (to->lead_steps != from->lead_steps)
-		to->kept.demand = (struct demand_state){.peak_ratio = 1};
+		demand_init(&to->kept.demand);
 }
 
 void service_take(struct service_state *to, struct service_state *from)

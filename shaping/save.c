@@ -7,7 +7,7 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(3)
+#define VERSION UINT64_C(4)
 
 struct head {
 	uint64_t magic, version, kept_size, period_ns, n_services, size, sum;
@@ -190,11 +190,8 @@ static void load_kept(const struct service_head *h, const void *bytes, struct se
 	if (!s->policy->auto_tier || s->kept.tier > s->policy->tier_min ||
 	    s->kept.tier < s->policy->tier_max)
 		s->kept.tier = tier;
-	if (h->lead_steps == s->lead_steps && s->kept.demand.at < s->lead_steps &&
-	    s->kept.demand.chosen < DEMAND_SOURCES)
-		return;
-	memset(&s->kept.demand, 0, sizeof(s->kept.demand));
-	s->kept.demand.peak_ratio = 1;
+	if (h->lead_steps != s->lead_steps)
+		demand_init(&s->kept.demand);
 }
 
 static void load_service(struct reader *r, const struct service_head *h, struct service_state *s)
@@ -209,6 +206,8 @@ static void load_service(struct reader *r, const struct service_head *h, struct 
 	s->tell_anew = true; /* the series still know those of the time they were saved */
 	if (h->n_apis == s->n_apis && h->routes == routes_hash(s->policy))
 		load_apis(r, s);
+	else
+		demand_forget_apis(&s->kept.demand);
 }
 
 int controller_load(struct controller *c, const void *buf, size_t size)

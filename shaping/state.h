@@ -4,22 +4,15 @@
 #define FORESHAPE_STATE_H
 
 #include "forecast/cost.h"
+#include "forecast/demand.h"
 #include "shaping/ladder.h"
 #include "shaping/share.h"
 #include "shaping/slo.h"
 #include "shaping/tick.h"
 
-#define LEAD_MAX_STEPS 301 /* forecasts waiting to be scored */
+#define LEAD_MAX_STEPS 301
 #define EVENTS_MAX     (POLICY_MAX_EVENTS * 2)
 #define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
-
-/* Where the demand of a service can be forecast from. */
-enum demand_source {
-	DEMAND_SERIES, /* its CPU use on the shortest clock */
-	DEMAND_APIS,   /* its APIs' requests times their cost */
-	DEMAND_MINUTE, /* the next clock, scaled by how far peaks stand above its means */
-	DEMAND_SOURCES
-};
 
 /* What was decided about one knob and what came of it. */
 struct knob_state {
@@ -36,20 +29,10 @@ struct knob_state {
 	bool pending;                   /* no word from the kernel yet */
 };
 
-struct demand_state {
-	double loss[DEMAND_SOURCES]; /* mean pinball loss, recent */
-	uint32_t scored[DEMAND_SOURCES];
-	uint32_t chosen; /* enum demand_source */
-	uint32_t at, filled;
-	float issued[LEAD_MAX_STEPS][DEMAND_SOURCES];
-	float used[LEAD_MAX_STEPS];
-	double peak_ratio; /* of the peak over the lead to the next clock's mean */
-};
-
 /* Plain memory: saved and loaded as it is. */
 struct service_kept {
 	struct knob_state knobs[KNOB_COUNT];
-	struct demand_state demand;
+	struct demand demand;
 	struct slo_window slo;
 	double utilisation;          /* of planned CPU, learned */
 	double level_less;           /* the demand is read at its quantile less this, learned */
@@ -99,15 +82,19 @@ struct service_state {
 	/* Of this tick alone. */
 	double use_mcpu;  /* measured; NAN: not */
 	double need_mcpu; /* what it would have used without its limit; NAN: unknown */
-	double throttled; /* share of periods; 0 where not measured */
+	double used_bytes, used_bits_per_s; /* measured; NAN: not */
+	bool apis_seen;                     /* its requests were counted */
+	double throttled;                   /* share of periods; 0 where not measured */
 	double quantile;
 	double demand_mcpu; /* at the quantile, peak over the lead */
 	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
 	double own_part;    /* of it for APIs at the service's own tier */
+	double tier_part;   /* of what is above the median: weaker tiers ask for less of it */
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
-	struct forecast slot_peak[COST_MAX_APIS];
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
+	double slot_arrived[COST_MAX_APIS]; /* a second */
+	double slot_in_flight[COST_MAX_APIS];
 	bool stale, event_near;
 };
 
@@ -123,7 +110,8 @@ struct controller {
 	size_t n;
 	struct service_state *services;
 	struct plan plan;
-	struct share_claim *claims; /* [n * TIER_COUNT] */
+	struct share_claim *claims;             /* [n * TIER_COUNT] */
+	struct demand_api asked[COST_MAX_APIS]; /* of the service at hand, by slot */
 	struct budget budget;
 	uint64_t now_ns;
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
@@ -165,7 +153,7 @@ static inline uint64_t since(const struct controller *c, uint64_t at)
 /* learn.c: one interval of service @i into series, cost model, objective windows. */
 void learn(struct controller *c, size_t i, const struct tick_input *in);
 
-/* demand.c: forecasts into s->demand_mcpu and the plan's service. */
+/* demand.c: forecasts into s->demand_mcpu and the plan's service. After learn. */
 void demand(struct controller *c, size_t i);
 /* feedback.c: target utilisation and effective tier from how it went. */
 void feedback(struct controller *c, size_t i);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "forecast/demand.h"
 #include "forecast/forecast.h"
 #include "policies/policy.h"
 #include "shaping/knob.h"
@@ -97,8 +98,8 @@ struct plan_entry {
 struct plan_service {
 	enum tier effective_tier;
 	struct forecast demand_mcpu;       /* peak over the lead horizon */
-	struct forecast demand_bytes;      /* memory, at the lead horizon */
-	struct forecast demand_bits_per_s; /* peak over the lead horizon */
+	struct forecast demand_bytes;      /* memory, the same */
+	struct forecast demand_bits_per_s; /* the same */
 	double planned_mcpu;               /* what the plan reserves for it */
 	double slo_attained; /* over the service's window; NAN: no traffic or no SLO */
 	double burn_rate_fast,
@@ -184,6 +185,13 @@ struct forecast_past {
 };
 int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
 		    double *values, size_t max, struct forecast_past *ret);
+
+/*
+ * What a service will use over its policy's lead and how well that was forecast before. Returns 1,
+ * 0 where nothing is known yet, -ENOENT.
+ */
+int controller_demand(const struct controller *c, uint32_t service, enum demand_kind kind,
+		      enum demand_resource resource, struct demand_report *ret);
 
 /*
  * What was found in the series of the same name on clock @clock (0: the shortest). Returns 0, or

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_demand.c - what the plan learns a service will use, from its APIs and from its own series.
+ */
+#include <errno.h>
+
+#include "tests/check.h"
+#include "tests/shaping/world.h"
+
+#define LIGHT_MCPU    1.0 /* of a request a second */
+#define HEAVY_MCPU    6.0
+#define ANSWER_BYTES  1000
+#define FLIGHT_S      0.5
+#define FLIGHT_BYTES  1e6
+#define RESTING_BYTES 1e8
+
+static double jitter(uint64_t *seed, double by)
+{
+	return 1 + by * (2 * world_unit(seed) - 1);
+}
+
+/* A light API of 100 requests/s and a heavy one of 50, that move together. */
+static void step(struct world *w, uint64_t *seed)
+{
+	double together = jitter(seed, 0.3);
+	double rates[2] = {100 * together * jitter(seed, 0.05), 50 * together * jitter(seed, 0.05)};
+	double flight = 0, bytes = 0;
+
+	for (int k = 0; k < 2; k++) {
+		struct tick_api *a = &w->apis[0][k];
+
+		*a = (struct tick_api){
+			.requests = (uint64_t)rates[k],
+			.finished = (uint64_t)rates[k],
+			.bytes_out = (uint64_t)rates[k] * ANSWER_BYTES,
+			.in_flight = rates[k] * FLIGHT_S,
+		};
+		flight += a->in_flight;
+		bytes += (double)a->bytes_out;
+	}
+	w->wants_mcpu[0] = 20 + (double)w->apis[0][0].requests * LIGHT_MCPU +
+			   (double)w->apis[0][1].requests * HEAVY_MCPU;
+	w->seen[0].tx_bytes = (uint64_t)(bytes * 1.1); /* headers on the wire */
+	w->seen[0].memory_bytes = (uint64_t)(RESTING_BYTES + flight * FLIGHT_BYTES);
+	world_step(w);
+}
+
+static void start(struct world *w)
+{
+	struct policy_service *s;
+
+	world_init(w, 4000);
+	s = world_add(w, "shop", TIER_GOLD);
+	s->n_apis = 2;
+	(void)copy_str(w->routes[0][0].route, sizeof(w->routes[0][0].route), "/light");
+	(void)copy_str(w->routes[0][1].route, sizeof(w->routes[0][1].route), "/heavy");
+	w->seen[0].missing = 0;
+}
+
+static double held(const struct world *w, enum demand_kind kind, enum demand_resource resource,
+		   struct demand_report *r)
+{
+	assert_int_equal(controller_demand(w->controller, 0, kind, resource, r), 1);
+	return r->coverage90;
+}
+
+static void all_resources_are_forecast_from_requests(void **state)
+{
+	static struct world w;
+	struct demand_report r;
+	uint64_t seed = 5;
+
+	(void)state;
+	start(&w);
+	for (int t = 0; t < 1500; t++)
+		step(&w, &seed);
+	/* 400 x [0.7, 1.3] + 20: the peak of the next four steps lies near the top. */
+	assert_true(fabs(held(&w, DEMAND_PEAK, DEMAND_CPU, &r) - 0.9) < 0.05);
+	assert_true(r.f.q[Q50] > 440 && r.f.q[Q50] < 540 && r.f.q[Q95] < 620);
+	assert_true(r.experts[DEMAND_APIS].loss > 0);
+	assert_true(fabs(held(&w, DEMAND_MEAN, DEMAND_CPU, &r) - 0.9) < 0.05);
+	assert_true(fabs(r.f.q[Q50] - 420) < 40);
+	/* 150,000 bytes/s with a tenth of headers, in bits. */
+	assert_true(fabs(held(&w, DEMAND_MEAN, DEMAND_BANDWIDTH, &r) - 0.9) < 0.05);
+	assert_true(fabs(r.f.q[Q50] / (150000 * 1.1 * 8) - 1) < 0.1);
+	/* 75 in flight of 1 MB each over 100 MB. */
+	assert_true(fabs(held(&w, DEMAND_MEAN, DEMAND_MEMORY, &r) - 0.9) < 0.05);
+	assert_true(fabs(r.f.q[Q50] / (RESTING_BYTES + 75 * FLIGHT_BYTES) - 1) < 0.1);
+	assert_int_equal(controller_demand(w.controller, 1, DEMAND_PEAK, DEMAND_CPU, &r), -ENOENT);
+	world_free(&w);
+}
+
+/* What is above the median of an API of a weaker tier is asked for at that tier's quantile. */
+static void a_weaker_apis_peaks_count_less(void **state)
+{
+	static struct world strong, weak;
+	uint64_t seeds[2] = {7, 7};
+	double less = 0, n = 0;
+
+	(void)state;
+	start(&strong);
+	start(&weak);
+	weak.routes[0][1].tier = TIER_BRONZE;
+	for (int t = 0; t < 600; t++) {
+		step(&strong, &seeds[0]);
+		step(&weak, &seeds[1]);
+		if (t < 300)
+			continue;
+		less += weak.plan->services[0].planned_mcpu;
+		n += strong.plan->services[0].planned_mcpu;
+	}
+	assert_true(less < 0.97 * n);
+	world_free(&strong);
+	world_free(&weak);
+}
+
+static void what_was_learned_survives_a_restart(void **state)
+{
+	static struct world w;
+	struct demand_report before, after;
+	struct controller *other;
+	uint64_t seed = 9;
+	size_t size;
+	char *buf;
+
+	(void)state;
+	start(&w);
+	for (int t = 0; t < 300; t++)
+		step(&w, &seed);
+	size = controller_save_size(w.controller);
+	buf = malloc(size);
+	assert_int_equal(controller_save(w.controller, buf, size), size);
+	other = world_controller(&w);
+	assert_int_equal(controller_load(other, buf, size), 0);
+	assert_int_equal(controller_demand(w.controller, 0, DEMAND_PEAK, DEMAND_CPU, &before), 1);
+	assert_int_equal(controller_demand(other, 0, DEMAND_PEAK, DEMAND_CPU, &after), 1);
+	assert_memory_equal(&before.f, &after.f, sizeof(before.f));
+	assert_true(before.judged == after.judged && before.judged > 200);
+	controller_free(other);
+	free(buf);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_resources_are_forecast_from_requests),
+		cmocka_unit_test(a_weaker_apis_peaks_count_less),
+		cmocka_unit_test(what_was_learned_survives_a_restart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
