@@ -67,6 +67,16 @@ static double service_cpu_demand(const struct view_service *s)
 	return s->plan ? forecast_at(&s->plan->demand_mcpu, 0.99) / (double)MCPU : NAN;
 }
 
+static double service_memory_demand(const struct view_service *s)
+{
+	return s->plan ? forecast_at(&s->plan->demand_bytes, 0.99) : NAN;
+}
+
+static double service_sent_demand(const struct view_service *s)
+{
+	return s->plan ? forecast_at(&s->plan->demand_bits_per_s, 0.99) / (double)BITS_BYTE : NAN;
+}
+
 static double service_throttled(const struct view_service *s)
 {
 	return s->throttled_ratio;
@@ -115,8 +125,10 @@ static const struct service_metric service_rows[] = {
 	{ "service_cpu_demand_cores", "Forecast peak CPU over the lead horizon, quantile 0.99.", service_cpu_demand },
 	{ "service_cpu_throttled_ratio", "Share of CPU periods throttled.", service_throttled },
 	{ "service_memory_bytes", "Memory in use.", service_memory },
+	{ "service_memory_demand_bytes", "Forecast peak memory over the lead horizon, quantile 0.99.", service_memory_demand },
 	{ "service_memory_limit_bytes", "Memory limit in force.", service_memory_limit },
 	{ "service_sent_bytes_per_second", "Network bytes sent.", service_sent },
+	{ "service_sent_demand_bytes_per_second", "Forecast peak of bytes sent over the lead horizon, quantile 0.99.", service_sent_demand },
 	{ "service_sent_limit_bytes_per_second", "Network limit in force.", service_sent_limit },
 	{ "service_slo_attained_ratio", "Share of requests within the objective's latency.", service_slo },
 	{ "service_slo_burn_rate", "How fast the error budget is used; 1 uses it up exactly.", service_burn },
@@ -147,6 +159,31 @@ static void print_services(struct metrics_text *t, size_t n)
 			v = service_rows[m].value(&s);
 			if (!isnan(v))
 				print_service_value(t->out, service_rows[m].name, s.name, v);
+		}
+	}
+}
+
+static void print_coverage(struct metrics_text *t, size_t n)
+{
+	static const char *const names[DEMAND_RESOURCES] = {"cpu", "memory", "bandwidth"};
+
+	metrics_head(t->out, "service_demand_coverage_ratio", "gauge",
+		     "Share of peaks over the lead horizon that the interval of 0.9 held.");
+	for (size_t i = 0; i < n; i++) {
+		struct view_service s = {};
+
+		agent_view_service(t->agent, i, &s);
+		for (int k = 0; k < DEMAND_RESOURCES; k++) {
+			struct demand_report r;
+
+			if (controller_demand(agent_controller(t->agent), (uint32_t)i, DEMAND_PEAK,
+					      (enum demand_resource)k, &r) <= 0 ||
+			    isnan(r.coverage90))
+				continue;
+			fprintf(t->out, "foreshape_service_demand_coverage_ratio{");
+			metrics_label(t->out, "service", s.name);
+			fprintf(t->out, ",resource=\"%s\"}", names[k]);
+			metrics_value(t->out, r.coverage90);
 		}
 	}
 }
@@ -207,6 +244,7 @@ void api_metrics(struct agent *a, struct api_call *call, struct api_answer *ret)
 	print_agent(&t, &v);
 	print_unattributed(&t);
 	print_services(&t, v.n_services);
+	print_coverage(&t, v.n_services);
 	metrics_apis(&t);
 	if (fclose(t.out) != 0) {
 		free(ret->text);

@@ -13,6 +13,7 @@ json_t *json_count(uint64_t v);                   /* as an integer; above 2^63 -
 json_t *json_limit(uint64_t v);                   /* null for UNLIMITED */
 json_t *json_text(const char *s);                 /* null for NULL; invalid UTF-8 becomes '?' */
 json_t *json_quantiles(const struct forecast *f); /* {"0.5","0.9","0.99"}; nulls for NULL */
+json_t *json_levels(const struct forecast *f);    /* {"0.025", ... "0.999"} */
 
 /* Prints @json on one line to @out and releases it. Returns 0, -ENOMEM for NULL, -EIO. */
 int json_print(FILE *out, json_t *json);
@@ -34,6 +35,11 @@ json_t *json_attached(struct agent *a, size_t i);
  * ending at "ends_real_ns"). Answers {"horizons": [], ...} while nothing is learned yet.
  */
 json_t *json_forecast(struct agent *a, size_t i, int api, const uint64_t *horizons_ns, size_t n);
+/*
+ * Its "demand", null for an API: what service @i will use over its lead; by resource and kind, null
+ * where nothing is known yet, else quantiles, coverage so far and the say of each expert.
+ */
+json_t *json_demand(struct agent *a, size_t i);
 
 /* Index of the API of service @i whose route is @route ("/x" matches the one "GET /x"), or -ENOENT.
  */

@@ -11,7 +11,7 @@
 #define MAX_PAST   4096
 #define MIN_PAST   60 /* steps before the forecast, or twice those ahead of it */
 
-static json_t *levels_json(const struct forecast *f)
+json_t *json_levels(const struct forecast *f)
 {
 	json_t *q = json_object();
 
@@ -30,7 +30,7 @@ static json_t *levels_json(const struct forecast *f)
 static json_t *point_json(const struct forecast_point *p)
 {
 	return json_pack("{s:o, s:o, s:o}", "ahead_ns", json_count(p->ahead_ns), "mean",
-			 json_number(p->f.mean), "q", levels_json(&p->f));
+			 json_number(p->f.mean), "q", json_levels(&p->f));
 }
 
 static json_t *models_json(const struct series_report *report)
@@ -59,7 +59,7 @@ static json_t *horizon_json(uint64_t horizon_ns, const struct forecast_point *la
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}",
 			 "horizon_ns", json_count(horizon_ns), "mean", json_number(last->f.mean),
-			 "q", levels_json(&last->f), "models", models_json(report), "periods_steps",
+			 "q", json_levels(&last->f), "models", models_json(report), "periods_steps",
 			 periods_json(report), "loss", json_number(report->loss), "coverage", "0.8",
 			 json_number(report->coverage80), "0.9", json_number(report->coverage90),
 			 "0.98", json_number(report->coverage98), "step_ns",
@@ -133,8 +133,9 @@ json_t *json_forecast(struct agent *a, size_t i, int api, const uint64_t *horizo
 		for (int k = 0; n == 1 && k < got; k++)
 			json_array_append_new(path, point_json(&points[k]));
 	}
-	return json_pack("{s:i, s:o, s:o, s:s, s:o, s:o, s:o}", "schema", 1, "service",
+	return json_pack("{s:i, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "schema", 1, "service",
 			 json_text(s.name), "route", route_json(a, i, api), "unit",
 			 api < 0 ? "mcpu" : "requests/s", "horizons", horizons, "points", path,
-			 "history", history ? history : json_null());
+			 "history", history ? history : json_null(), "demand",
+			 api < 0 ? json_demand(a, i) : json_null());
 }

@@ -264,6 +264,11 @@ int controller_demand(const struct controller *c, uint32_t service, enum demand_
 	return ret->f.q[Q99] > 0;
 }
 
+uint64_t controller_lead_ns(const struct controller *c, uint32_t service)
+{
+	return service < c->n ? c->services[service].policy->forecast.lead_ns : 0;
+}
+
 int controller_anomaly(const struct controller *c, uint32_t service, int api, size_t clock,
 		       struct series_anomaly *ret)
 {

@@ -192,6 +192,7 @@ int controller_past(const struct controller *c, uint32_t service, int api, uint6
  */
 int controller_demand(const struct controller *c, uint32_t service, enum demand_kind kind,
 		      enum demand_resource resource, struct demand_report *ret);
+uint64_t controller_lead_ns(const struct controller *c, uint32_t service); /* 0: none such */
 
 /*
  * What was found in the series of the same name on clock @clock (0: the shortest). Returns 0, or

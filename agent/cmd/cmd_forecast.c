@@ -7,6 +7,7 @@
 #include "agent/base/util.h"
 #include "agent/client.h"
 #include "agent/cmd/forecast_csv.h"
+#include "agent/cmd/forecast_demand.h"
 #include "agent/cmd/forecast_plot.h"
 #include "agent/json.h"
 #include "agent/show.h"
@@ -103,6 +104,7 @@ static void print_forecast(const json_t *answer, const struct plot *chart)
 		print_table(horizons, "horizon_ns", cores);
 	json_array_foreach (horizons, i, one)
 		print_models(one);
+	forecast_demand_print(json_object_get(answer, "demand"));
 }
 
 /* Writes the query for "SERVICE", "SERVICE/path" or "SERVICE/GET /path" to @path. */
@@ -200,7 +202,10 @@ const struct cmd cmd_forecast = {
 		"'checkout/v1/orders/{id}': requests per second. The chart shows what was measured, then the median and "
 		"the 90 % band, in local time, for --horizon or the farthest horizon that as much was measured for. "
 		"Each row below is a horizon, with the mean and quantiles of what is expected there; then come the "
-		"models with their weights, the periods found, and how often the 90 % interval held.\n\n"
+		"models with their weights, the periods found, and how often the 90 % interval held. For a service the end "
+		"is what the plan goes by: CPU, memory and bandwidth over the policy's lead, the highest step and the mean of "
+		"all, how often the intervals of 80 and 90 % held so far, and the say of the forecasts that come from the "
+		"APIs (their requests times their learned costs, with their correlation) beside the service's own series.\n\n"
 		"With --csv the file is read instead, in rolling-origin fashion: after --train, a forecast of "
 		"--horizon is made every --stride and compared with what came. The chart shows the last of "
 		"them. Events of --events are known at every origin; what they do before, while they run and after is "

@@ -213,6 +213,29 @@ int controller_forecast(const struct controller *c, uint32_t service, int api, u
 	return 2;
 }
 
+int controller_demand(const struct controller *c, uint32_t service, enum demand_kind kind,
+		      enum demand_resource resource, struct demand_report *ret)
+{
+	const struct forecast *all[DEMAND_RESOURCES] = {
+		&fake_plan.demand_mcpu, &fake_plan.demand_bytes, &fake_plan.demand_bits_per_s};
+
+	if (service != 0 || (resource == DEMAND_MEMORY && kind == DEMAND_MEAN))
+		return 0;
+	*ret = (struct demand_report){
+		.f = *all[resource],
+		.coverage80 = 0.79,
+		.coverage90 = 0.91,
+		.judged = 400,
+		.experts = {{0.25, 0.02}, {0.75, 0.01}, {0, NAN}},
+	};
+	return 1;
+}
+
+uint64_t controller_lead_ns(const struct controller *c, uint32_t service)
+{
+	return 30 * NS_PER_S;
+}
+
 int controller_past(const struct controller *c, uint32_t service, int api, uint64_t horizon_ns,
 		    double *values, size_t max, struct forecast_past *ret)
 {

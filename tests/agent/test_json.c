@@ -90,7 +90,7 @@ static void one_horizon_has_its_path_and_what_came_before(void **state)
 	const json_t *history = json_object_get(one, "history"),
 		     *values = json_object_get(history, "values");
 
-	assert_true(has_keys(one, "schema service route unit horizons points history"));
+	assert_true(has_keys(one, "schema service route unit horizons points history demand"));
 	assert_true(
 		has_keys(json_array_get(json_object_get(one, "horizons"), 0),
 			 "horizon_ns mean q models periods_steps loss coverage step_ns measured"));
@@ -101,6 +101,25 @@ static void one_horizon_has_its_path_and_what_came_before(void **state)
 	assert_float_equal(json_number_value(json_array_get(values, 0)), 701, 1e-9);
 	assert_true(json_is_null(json_object_get(two, "history")));
 	assert_int_equal(json_array_size(json_object_get(two, "points")), 0);
+}
+
+static void demand_over_the_lead_is_by_resource_and_kind(void **state)
+{
+	const uint64_t horizon_ns = 60 * NS_PER_S;
+	json_auto_t *service = json_forecast(NULL, 0, -1, &horizon_ns, 1),
+		    *api = json_forecast(NULL, 0, 0, &horizon_ns, 1);
+	const json_t *demand = json_object_get(service, "demand"),
+		     *memory = json_object_get(demand, "memory_bytes"),
+		     *peak = json_object_get(json_object_get(demand, "cpu_mcpu"), "peak");
+
+	assert_true(has_keys(demand, "lead_ns cpu_mcpu memory_bytes bandwidth_bits_per_s"));
+	assert_true(has_keys(peak, "mean q coverage judged experts"));
+	assert_int_equal(json_array_size(json_object_get(peak, "experts")), DEMAND_EXPERTS);
+	assert_float_equal(json_number_value(json_object_get(json_object_get(peak, "q"), "0.95")),
+			   1100, 1e-9);
+	assert_true(has_keys(memory, "peak mean"));
+	assert_true(json_is_null(json_object_get(memory, "mean")));
+	assert_true(json_is_null(json_object_get(api, "demand")));
 }
 
 static void numbers_that_are_none_are_null(void **state)
@@ -131,6 +150,7 @@ int main(void)
 		cmocka_unit_test(apis_has_the_contract_s_keys),
 		cmocka_unit_test(explain_has_the_contract_s_keys),
 		cmocka_unit_test(one_horizon_has_its_path_and_what_came_before),
+		cmocka_unit_test(demand_over_the_lead_is_by_resource_and_kind),
 		cmocka_unit_test(numbers_that_are_none_are_null),
 		cmocka_unit_test(a_route_is_found_with_and_without_its_method),
 	};
