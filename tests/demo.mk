@@ -26,3 +26,9 @@ demo:
 bench-cost: all $(DEMO_TOOLS)
 	@COST_S=600 BENCH_DIR=$(BUILD)/bench DEMO_TOOLS=$(BUILD)/demo FORESHAPE=$(BUILD)/foreshape \
 		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/system/test_cost.py
+
+# Ten minutes: how often the demand forecast of live services held.
+.PHONY: bench-demand
+bench-demand: all $(DEMO_TOOLS)
+	@BUILD=$(BUILD) DEMO_TOOLS=$(BUILD)/demo FORESHAPE=$(BUILD)/foreshape PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON) tests/bench/demand.py
