@@ -16,6 +16,12 @@
 #define LOSS_LEAST    1e-6
 #define BIAS_RATE     0.02
 #define BIAS_FARTHEST 2.0
+#define WIDTH_RATE    0.02
+#define WIDTH_FIRST   8.0  /* judged forecasts the start counts as */
+#define WIDTH_USUAL   0.62 /* mean error over the distance from .50 to .90, of normal ones */
+#define WIDTH_TINY    1e-6
+#define WIDTH_MOST    4.0
+#define WIDTH_LEAST   0.1
 #define COVER_RATE    0.002
 #define COVER_ENOUGH  20
 #define OVERLAP       2.0  /* forecasts that may overlap before each counts less */
@@ -36,6 +42,7 @@ void demand_init(struct demand *d)
 		for (int k = 0; k < DEMAND_RESOURCES; k++) {
 			struct demand_target *t = &d->targets[kind][k];
 
+			t->width = 1;
 			grid_shift_init(&t->shift);
 			for (int e = 0; e < DEMAND_EXPERTS; e++)
 				grid_shift_init(&t->scores[e].shift);
@@ -139,6 +146,23 @@ static bool combine(const struct demand_target *t, const struct demand_issued *s
 	return any;
 }
 
+/* All levels nearer to the median, or farther from it. One number is learned sooner than a grid. */
+static void widen(const struct demand_target *t, double *y)
+{
+	for (int l = 0; l < FORECAST_LEVELS; l++)
+		y[l] = y[Q50] + (double)t->width * (y[l] - y[Q50]);
+}
+
+static void learn_width(struct demand_target *t, const double *y, double now)
+{
+	double side = now < y[Q50] ? y[Q50] - y[Q10] : y[Q90] - y[Q50];
+	double size = fmin(fabs(now - y[Q50]) / fmax(side, WIDTH_TINY), WIDTH_MOST) / WIDTH_USUAL;
+	double rate = fmax(1 / ((double)t->judged + WIDTH_FIRST), WIDTH_RATE);
+
+	t->width += (float)(rate * (size - (double)t->width));
+	t->width = fmaxf(t->width, (float)WIDTH_LEAST);
+}
+
 static void ask(const struct demand *d, const struct demand_input *in, enum demand_kind kind,
 		enum demand_resource resource, struct demand_issued *said)
 {
@@ -188,6 +212,7 @@ static void forecast(struct demand *d, const struct demand_input *in, enum deman
 		from_log(y, offset, INFINITY, q);
 		for (int l = 0; l < FORECAST_LEVELS; l++)
 			said->combined[l] = (float)q[l];
+		widen(t, y);
 		grid_correct(&t->shift, y);
 		from_log(y, offset, most, q);
 	}
@@ -235,7 +260,7 @@ static void score(struct demand_target *t, enum demand_expert k, const float *sa
 static void judge_target(struct demand_target *t, const struct demand_issued *said, double x,
 			 double offset, double pace)
 {
-	double y[FORECAST_LEVELS], half;
+	double y[FORECAST_LEVELS], now = log(x + offset), half;
 	bool any = false;
 
 	for (int k = 0; k < DEMAND_EXPERTS; k++) {
@@ -249,9 +274,11 @@ static void judge_target(struct demand_target *t, const struct demand_issued *sa
 	cover(t, said, x);
 	for (int l = 0; l < FORECAST_LEVELS; l++)
 		y[l] = log((double)said->combined[l] + offset);
+	learn_width(t, y, now);
+	widen(t, y);
 	half = grid_half(y);
 	grid_correct(&t->shift, y);
-	grid_learn(&t->shift, y, half, log(x + offset), pace);
+	grid_learn(&t->shift, y, half, now, pace);
 }
 
 static void judge(struct demand *d, const struct demand_input *in, size_t slot)

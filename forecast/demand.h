@@ -25,6 +25,7 @@ struct demand {
 			float loss, n; /* mean pinball loss on the log scale, forecasts judged */
 			struct grid_shift shift;
 		} scores[DEMAND_EXPERTS];
+		float width; /* of the combination: its errors over what it says they are */
 		struct grid_shift shift;
 		float covered80, covered90, judged;
 		struct demand_issued {
