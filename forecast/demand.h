@@ -11,7 +11,7 @@
 
 #define DEMAND_WAITING 4 /* forecasts that wait for their end */
 
-/* Plain memory, saved as it is; demand_init. About 9 KiB. */
+/* Plain memory, saved as it is; demand_init. About 11 KiB. */
 struct demand {
 	uint64_t steps;
 	struct bottom_up apis;

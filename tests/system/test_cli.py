@@ -206,10 +206,8 @@ def check_chart(agent):
                    for locale in ("C", "C.UTF-8")]
     check("a chart in ASCII", plain.isascii() and "* measured   - median   . 90 % band" in plain
           and "ets 0.75, last 0.25; a period of 20 s; 90% interval held 90.0%" in plain, plain)
-    check("the demand over the lead", "over the next 30 s:\n" in plain and "memory, mean" not in plain and
-          re.search(r"CPUs, peak +0.50 +0.75 +1.10 +1.20 +79.00% +91.00% +75.00%\n", plain), plain)
-    picture = os.path.join(agent.dir, "chart.svg")
-    r = agent.run("forecast", "checkout/v1/orders/{id}", "--json", "--svg", picture)
+    check("demand over the lead", re.search(r"next 30 s:\n.*\nCPUs, peak +0.50 +0.75 +1.10 +1.20 +79.00% ", plain), plain)
+    r = agent.run("forecast", "checkout/v1/orders/{id}", "--json", "--svg", picture := os.path.join(agent.dir, "chart.svg"))
     with open(picture) as f:
         check("a picture beside the JSON", json.loads(r.stdout)["schema"] == 1 and "requests/s" in f.read(), r.stderr)
     check("a chart in Unicode", "\u2500" in dots and "\u2591" in dots and " UTC\n" in dots, dots)
