@@ -239,15 +239,15 @@ static void score(struct demand_target *t, enum demand_expert k, const float *sa
 		  double offset, double pace)
 {
 	struct demand_score *s = &t->scores[k];
-	double y[FORECAST_LEVELS], now = log(x + offset), half, rate;
+	double raw[FORECAST_LEVELS], y[FORECAST_LEVELS], now = log(x + offset), rate;
 
-	to_log(t, k, said, offset, y);
-	half = grid_half(y);
+	to_log(t, k, said, offset, raw);
+	memcpy(y, raw, sizeof(y));
 	correct(t, k, y);
 	s->n = fminf(s->n + 1, 1e6f);
 	s->loss +=
 		(float)(fmax(1 / (double)s->n, LOSS_RATE) * (grid_loss(y, now) - (double)s->loss));
-	grid_learn(&s->shift, y, half, now, pace);
+	grid_learn(&s->shift, raw, y, now, pace);
 	if (k != DEMAND_SLOWER)
 		return;
 	rate = fmax(1 / ((double)s->n + 1), BIAS_RATE);
@@ -260,7 +260,7 @@ static void score(struct demand_target *t, enum demand_expert k, const float *sa
 static void judge_target(struct demand_target *t, const struct demand_issued *said, double x,
 			 double offset, double pace)
 {
-	double y[FORECAST_LEVELS], now = log(x + offset), half;
+	double raw[FORECAST_LEVELS], y[FORECAST_LEVELS], now = log(x + offset);
 	bool any = false;
 
 	for (int k = 0; k < DEMAND_EXPERTS; k++) {
@@ -273,12 +273,12 @@ static void judge_target(struct demand_target *t, const struct demand_issued *sa
 		return;
 	cover(t, said, x);
 	for (int l = 0; l < FORECAST_LEVELS; l++)
-		y[l] = log((double)said->combined[l] + offset);
-	learn_width(t, y, now);
-	widen(t, y);
-	half = grid_half(y);
+		raw[l] = log((double)said->combined[l] + offset);
+	learn_width(t, raw, now);
+	widen(t, raw);
+	memcpy(y, raw, sizeof(y));
 	grid_correct(&t->shift, y);
-	grid_learn(&t->shift, y, half, now, pace);
+	grid_learn(&t->shift, raw, y, now, pace);
 }
 
 static void judge(struct demand *d, const struct demand_input *in, size_t slot)
