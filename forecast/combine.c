@@ -10,7 +10,6 @@
 #include "agent/base/util.h"
 #include "forecast/series_state.h"
 
-#define LEARNING     0.15 /* of the weights, per mean loss */
 #define SHARE        0.01 /* of all weight, handed out evenly: Herbster, Warmuth (1998), fixed share */
 #define LOSS_MAX     8.0  /* one value counts no more than so many mean losses */
 #define SCALE_STEPS  50.0 /* memory of a model's error size */
@@ -100,14 +99,15 @@ static void learn_scale(struct score *score, const struct guess *g, double x)
  * Exponential weights on the loss in units of the mean one, among those that were asked (Freund,
  * Schapire, Singer, Warmuth (1997), specialists), then the fixed share among all.
  */
-static void learn_weights(struct bucket *k, const struct waiting_step *w, const double *losses)
+static void learn_weights(struct bucket *k, const struct waiting_step *w, const double *losses,
+			  double learning)
 {
 	double unit = fmax(k->loss, 1e-12), before = 0, sum = 0, to[SERIES_ASKED];
 
 	for (size_t i = 0; i < w->n; i++) {
 		double weight = k->scores[w->model[i]].weight;
 
-		to[i] = weight * exp(-LEARNING * fmin(losses[i] / unit, LOSS_MAX));
+		to[i] = weight * exp(-learning * fmin(losses[i] / unit, LOSS_MAX));
 		before += weight;
 		sum += to[i];
 	}
@@ -135,7 +135,7 @@ static double pace(const struct bucket *k)
 }
 
 /* Learns scales and weights from @x, for which @w waited. */
-static void judge_models(struct bucket *k, const struct waiting_step *w, double x)
+static void judge_models(struct bucket *k, const struct waiting_step *w, double x, double learning)
 {
 	double losses[SERIES_ASKED];
 
@@ -151,7 +151,7 @@ static void judge_models(struct bucket *k, const struct waiting_step *w, double 
 		learn_scale(score, &g, x);
 		score->n++;
 	}
-	learn_weights(k, w, losses);
+	learn_weights(k, w, losses, learning);
 }
 
 /* How a model's last one-step errors compare with its usual ones, whatever the horizon. */
@@ -197,7 +197,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
 	grid_learn(&k->shift[w->regime], raw, q, x, pace(k));
-	judge_models(k, w, x);
+	judge_models(k, w, x, series_past(s)->tuning.learning);
 	k->n_scored++;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * job.c - the search for periods, apart from the series: on a copy, which learns the past anew with
- * the periods found, so that weights and calibration already know them; and fits that take long.
+ * job.c - what takes long, apart from the series and on a copy of it. The search for periods, which
+ * learns the past anew with those found, so that weights and calibration already know them; fits of
+ * models; and fitting constants.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -9,8 +10,9 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
+#include "forecast/job.h"
 #include "forecast/periods.h"
-#include "forecast/series_state.h"
+#include "forecast/tune.h"
 
 #define CALENDAR     3
 #define DENSE_UNTIL  100 /* steps; until then every few steps: two cycles may just be complete */
@@ -18,11 +20,6 @@
 #define GROWTH       10 /* then when a tenth more has come */
 #define MAX_EVERY_S  3600
 #define PERIOD_SHARE 4 /* but no oftener than a quarter of the longest period, in the long run */
-
-struct series_job {
-	struct series *copy; /* what the series was; learned anew where periods changed */
-	bool changed;
-};
 
 static uint64_t search_interval(const struct series *s, uint64_t step)
 {
@@ -34,13 +31,26 @@ static uint64_t search_interval(const struct series *s, uint64_t step)
 	return MIN(step / GROWTH, MAX(longest, DENSE_EVERY));
 }
 
-static struct series *copy_of(const struct series *s)
+struct series *series_copy(const struct series *s)
 {
 	struct series *copy = malloc(s->size_bytes);
 
 	if (copy)
 		memcpy(copy, s, s->size_bytes);
 	return copy;
+}
+
+static struct series_job *new_job(const struct series *s)
+{
+	struct series_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->copy = series_copy(s);
+	if (job->copy)
+		return job;
+	free(job);
+	return NULL;
 }
 
 struct series_job *series_job_take(struct series *s)
@@ -50,44 +60,79 @@ struct series_job *series_job_take(struct series *s)
 
 	if (s->outer.searching || step < s->outer.next_search)
 		return NULL;
-	job = calloc(1, sizeof(*job));
+	job = new_job(s);
 	if (!job)
 		return NULL;
-	job->copy = copy_of(s);
-	if (!job->copy) {
-		free(job);
-		return NULL;
-	}
 	s->outer.searching = 1;
 	s->outer.next_search = step + search_interval(s, step);
 	return job;
 }
 
-/* Mean of the first cycle in @x on the log scale, where the smoothing starts. */
-static double first_level(const double *x, size_t n, size_t cycle)
+struct series_job *series_tune_take(struct series *s)
+{
+	uint64_t step = series_past(s)->steps;
+	struct series_job *job;
+
+	if (s->outer.tuning_out || step < s->outer.next_tune)
+		return NULL;
+	job = new_job(s);
+	if (!job)
+		return NULL;
+	job->tunes = true;
+	s->outer.tuning_out = 1;
+	s->outer.next_tune = step + tune_interval(s, step);
+	return job;
+}
+
+size_t series_remembers(const struct series *s)
+{
+	const struct past *past = series_past(s);
+
+	return MIN(past->steps, past->size);
+}
+
+void series_remember(const struct series *s, double *ret, size_t n)
+{
+	const struct past *past = series_past(s);
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = past_from_log(past, past_at(past, n - 1 - i));
+}
+
+/* Mean of the first cycle in @values on the log scale, where the smoothing starts. */
+static double first_level(const struct past *past, const double *values, size_t n, size_t cycle)
 {
 	double sum = 0, measured = 0;
 
 	for (size_t i = 0; i < n && (i < cycle || measured == 0); i++) {
-		if (isnan(x[i]))
+		if (isnan(values[i]))
 			continue;
-		sum += x[i];
+		sum += past_to_log(past, values[i]);
 		measured++;
 	}
 	return measured > 0 ? sum / measured : 0;
 }
 
+void series_begin(struct series *s, const struct series *from, const double *values, size_t n,
+		  const unsigned int *periods, size_t n_periods)
+{
+	const struct past *past = series_past(from);
+	double level = first_level(past, values, n, n_periods > 0 ? periods[0] : 0);
+
+	series_restart(s, periods, n_periods, level, past->steps - n);
+	past_rescale(series_past(s), past->offset);
+	series_past(s)->mean = past->mean;
+}
+
 /* Teaches @s the @n newest steps of @from, starting over with @periods. */
-static void relearn(struct series *s, const struct series *from, const double *x, size_t n,
+static void relearn(struct series *s, const struct series *from, const double *values, size_t n,
 		    const unsigned int *periods, size_t n_periods)
 {
 	const struct past *past = series_past(from);
 
-	series_restart(s, periods, n_periods, first_level(x, n, periods[0]), past->steps - n);
-	past_rescale(series_past(s), past->offset);
-	series_past(s)->mean = past->mean;
+	series_begin(s, from, values, n, periods, n_periods);
 	for (size_t i = 0; i < n; i++)
-		series_learn(s, past_from_log(past, x[i]));
+		series_learn(s, values[i]);
 	series_past(s)->count = past->count;
 	series_past(s)->max = past->max;
 }
@@ -117,7 +162,7 @@ static bool same_periods(const struct series *s, const unsigned int *periods, si
 	return true;
 }
 
-static void refit(struct series *s)
+void series_refit(struct series *s)
 {
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (forecast_models[m]->refit)
@@ -129,7 +174,7 @@ static void search(struct series_job *job)
 {
 	struct series *s = job->copy;
 	const struct past *past = series_past(s);
-	size_t n = MIN(past->steps, past->size), n_periods, n_known;
+	size_t n = series_remembers(s), n_periods, n_known;
 	unsigned int periods[FORECAST_MAX_PERIODS], known[FORECAST_MAX_PERIODS + CALENDAR];
 	_cleanup_(freep) double *x = malloc(MAX(n, 1) * sizeof(*x));
 	_cleanup_(series_freep) struct series *fresh = NULL;
@@ -144,9 +189,10 @@ static void search(struct series_job *job)
 				 FORECAST_MAX_PERIODS);
 	if (n_periods == 0 || same_periods(s, periods, n_periods))
 		return;
-	fresh = copy_of(s);
+	fresh = series_copy(s);
 	if (!fresh)
 		return;
+	series_remember(s, x, n);
 	relearn(fresh, s, x, n, periods, n_periods);
 	job->copy = take_ptr(fresh);
 	series_free(s);
@@ -155,8 +201,12 @@ static void search(struct series_job *job)
 
 void series_job_run(struct series_job *job)
 {
-	search(job);
-	refit(job->copy);
+	if (job->tunes) {
+		tune_run(job->copy, &job->tuned);
+	} else {
+		search(job);
+		series_refit(job->copy);
+	}
 }
 
 /* Puts what @copy learned into @s; steps that passed since are learned first. */
@@ -171,17 +221,33 @@ static void adopt(struct series *s, struct series *copy)
 		series_learn(copy, past_from_log(past, past_at(past, lag)));
 	copy->outer = s->outer;
 	memcpy(s, copy, s->size_bytes);
+	series_past(s)->tuning = s->outer.tuned.tuning;
+}
+
+static void give_searched(struct series *s, const struct series_job *job)
+{
+	if (job->changed)
+		adopt(s, job->copy);
+	for (size_t m = 0; m < SERIES_MODELS && !job->changed; m++)
+		memcpy(series_model(s, m), series_model(job->copy, m), forecast_models[m]->fitted);
+	s->outer.searching = 0;
+}
+
+static void give_tuned(struct series *s, const struct series_tuned *tuned)
+{
+	s->outer.tuned = *tuned;
+	series_past(s)->tuning = tuned->tuning;
+	s->outer.tuning_out = 0;
 }
 
 void series_job_give(struct series *s, struct series_job *job)
 {
 	if (!job)
 		return;
-	if (job->changed)
-		adopt(s, job->copy);
-	for (size_t m = 0; m < SERIES_MODELS && !job->changed; m++)
-		memcpy(series_model(s, m), series_model(job->copy, m), forecast_models[m]->fitted);
-	s->outer.searching = 0;
+	if (job->tunes)
+		give_tuned(s, &job->tuned);
+	else
+		give_searched(s, job);
 	series_free(job->copy);
 	free(job);
 }

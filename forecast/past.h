@@ -7,19 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "forecast/tuning.h"
+
 #define PAST_SANE_MAX 1e30 /* larger values count as not measured */
 
 /* Plain memory: the ring follows the struct. */
 struct past {
-	uint64_t steps;       /* that have passed, gaps included */
-	uint64_t count;       /* values measured */
-	uint32_t size;        /* of the ring */
-	uint32_t max_period;  /* the longest period that fits it three times */
-	double last, max;     /* newest and largest value measured; 0 before the first */
-	double mean;          /* slow, of the values */
-	double offset;        /* of the log scale: x = log(value + offset) */
-	double lowest;        /* of the scale: log(offset) */
-	uint32_t unrest, pad; /* steps that the last burst still counts */
+	uint64_t steps;      /* that have passed, gaps included */
+	uint64_t count;      /* values measured */
+	uint32_t size;       /* of the ring */
+	uint32_t max_period; /* the longest period that fits it three times */
+	double last, max;    /* newest and largest value measured; 0 before the first */
+	double mean;         /* slow, of the values */
+	double offset;       /* of the log scale: x = log(value + offset) */
+	double lowest;       /* of the scale: log(offset) */
+	struct series_tuning tuning;
+	uint32_t unrest; /* steps that the last burst still counts */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
 	uint16_t ring[];    /* steps of PAST_STEP above the lowest, or PAST_NONE */

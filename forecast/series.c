@@ -13,7 +13,7 @@
 #include "forecast/blob.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x3d737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x3e737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -21,6 +21,7 @@
 #define FIRST_SEARCH 24
 #define QUARTILES_SD 1.349 /* between the quartiles of a normal distribution, in sd */
 #define PEAK_LOOKS   64    /* steps at which the events of a peak are looked at */
+#define FIRST_TUNE   240
 #define MIN_SCORED   20    /* forecasts of a horizon that came true or not, before it is reported */
 
 static uint32_t aligned(size_t at)
@@ -103,6 +104,7 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	s->n_periods = (uint32_t)n;
 	s->judge_from = n > 0 ? step + periods[n - 1] : 0;
 	past_init(past, s->conf.max_period);
+	past->tuning = s->outer.tuned.tuning;
 	past->steps = step;
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct forecast_model *model = forecast_models[m];
@@ -137,6 +139,8 @@ int series_new(const struct series_conf *conf, struct series **ret)
 	s->outer.newest = NAN;
 	s->outer.next_search = FIRST_SEARCH;
 	anomaly_init(&s->outer.anomaly);
+	series_tuning_init(&s->outer.tuned.tuning);
+	s->outer.next_tune = FIRST_TUNE;
 	series_restart(s, NULL, 0, 0, 0);
 	*ret = take_ptr(s);
 	return 0;
@@ -413,6 +417,9 @@ void series_report(const struct series *s, struct series_report *ret)
 		report_bucket(&s->buckets[b], n, ret);
 	if (s->buckets[0].n_scored < MIN_SCORED)
 		ret->coverage80 = ret->coverage90 = ret->coverage98 = NAN;
+	ret->n_tuned = s->outer.tuned.n_done;
+	ret->n_gained = s->outer.tuned.n_changed;
+	ret->gain = s->outer.tuned.gain;
 }
 
 size_t series_save_size(const struct series *s)
@@ -437,6 +444,6 @@ int series_load(struct series *s, const void *buf, size_t size)
 	    conf.max_period != s->conf.max_period)
 		return -EINVAL;
 	memcpy(s, state, s->size_bytes);
-	s->outer.searching = 0;
+	s->outer.searching = s->outer.tuning_out = 0;
 	return 0;
 }

@@ -61,6 +61,18 @@ struct bucket {
 	struct waiting_peak peaks[SERIES_PEAKS];
 };
 
+/* What came of fitting constants to the series. */
+struct series_tuned {
+	struct series_tuning tuning, challenger;
+	uint64_t since;     /* step from which values tell which is better; 0: no challenger */
+	float losses[2];    /* of the challenger and of today's, in the proof */
+	float sum, square;  /* of the logs of the ratios of their losses */
+	uint32_t n_proofs;  /* that were summed up */
+	float gain;         /* share of the loss that the newest change saved in the proof */
+	uint32_t n_done;    /* times a challenger was looked for */
+	uint32_t n_changed; /* times one won */
+};
+
 struct series {
 	struct series_conf conf;
 	uint64_t size_bytes; /* of the block */
@@ -70,6 +82,8 @@ struct series {
 		uint64_t count;
 		uint64_t next_search; /* step at which periods are looked for again */
 		uint64_t searching;   /* a job is out */
+		uint64_t next_tune, tuning_out;
+		struct series_tuned tuned;
 		struct events events;
 		struct anomaly anomaly;
 		struct series_anomaly found;

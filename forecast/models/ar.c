@@ -14,15 +14,14 @@
 #include "forecast/past.h"
 #include "forecast/rls.h"
 
-#define CHANGES    3      /* newest ones that are looked at */
-#define LOOSE      30.0   /* of the ridge */
-#define KEEP       0.9997 /* memory */
-#define REACH      0.3    /* of a forecast beyond what was seen, in shares of its range */
-#define LEVEL_STEP 0.02   /* of the level that values return to */
-#define SIZE_STEPS 100.0  /* memory of the mean size of changes */
-#define INPUT_MAX  8.0    /* times it that an input counts at most: no spike is to echo */
-#define SHIFT_FROM 4.0    /* mean errors */
-#define SHIFT_RUN  3      /* errors above in a row on one side: the level has moved */
+#define CHANGES    3     /* newest ones that are looked at */
+#define LOOSE      30.0  /* of the ridge */
+#define REACH      0.3   /* of a forecast beyond what was seen, in shares of its range */
+#define LEVEL_STEP 0.02  /* of the level that values return to */
+#define SIZE_STEPS 100.0 /* memory of the mean size of changes */
+#define INPUT_MAX  8.0   /* times it that an input counts at most: no spike is to echo */
+#define SHIFT_FROM 4.0   /* mean errors */
+#define SHIFT_RUN  3     /* errors above in a row on one side: the level has moved */
 
 struct ar {
 	struct rls rls;
@@ -108,9 +107,11 @@ static void inputs(const struct ar *m, const struct past *past, int64_t step, do
 }
 
 /* The level follows slowly, but at once where errors say that it has moved. */
-static void follow_level(struct ar *m, double x, double error)
+static void follow_level(struct ar *m, const struct past *past, double x, double error)
 {
-	m->level += (x - m->level) * fmax(LEVEL_STEP, 1.0 / m->n_values);
+	double step = LEVEL_STEP * (double)past->tuning.level;
+
+	m->level += (x - m->level) * fmax(step, 1.0 / m->n_values);
 	if (fabs(error) <= SHIFT_FROM * m->rls.error) {
 		m->run = 0;
 		return;
@@ -147,10 +148,10 @@ static void observe(void *state, const struct past *past, double x)
 	if (!isnan(before)) {
 		inputs(m, past, 0, in);
 		error = x - before - rls_predict(&m->rls, in);
-		rls_learn(&m->rls, in, x - before, KEEP);
+		rls_learn(&m->rls, in, x - before, 1 - (double)past->tuning.forget);
 		follow_size(m, x - before);
 	}
-	follow_level(m, x, error);
+	follow_level(m, past, x, error);
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)

@@ -17,8 +17,7 @@
 #define LAGS       5 /* newest ones that are looked at */
 #define MEANS      2 /* short means */
 #define INPUTS     (1 + LAGS + MEANS)
-#define LOOSE      30.0   /* of the ridge */
-#define KEEP       0.9997 /* memory */
+#define LOOSE      30.0 /* of the ridge */
 #define LEVEL_STEP 0.01
 #define REACH      0.3 /* of a forecast beyond what was seen, in shares of its range */
 #define WILD       8.0 /* mean errors: more is a burst, which is not to echo */
@@ -130,15 +129,18 @@ static void observe(void *state, const struct past *past, double x)
 	} else {
 		double before = m->now.lag[0], error = rest - before - rls_predict(&m->rls, in);
 
-		rls_learn(&m->rls, in, rest - before, KEEP);
+		rls_learn(&m->rls, in, rest - before, 1 - (double)past->tuning.forget);
 		rest = tame(m, rest, error);
 	}
 	m->n_values++;
 	m->lowest = fmin(m->lowest, x);
 	m->highest = fmax(m->highest, x);
-	gain = seasons_first_cycle(&m->seasons, step)
-		       ? 0.3 * LEVEL_STEP
-		       : fmax(LEVEL_STEP, m->seasons.n > 0 ? 0 : 1.0 / m->n_values);
+	gain = LEVEL_STEP * (double)past->tuning.level;
+	if (seasons_first_cycle(&m->seasons, step))
+		gain *= 0.3;
+	else if (m->seasons.n == 0)
+		gain = fmax(gain, 1.0 / m->n_values);
+	seasons_tune(&m->seasons, past);
 	seasons_learn(&m->seasons, effects(m), step, rest - m->level);
 	m->level += gain * (rest - m->level);
 	push(&m->now, rest); /* as it came: the season has learned from it since */

@@ -115,6 +115,7 @@ static void observe(void *state, const struct past *past, double x)
 	whole = x - base - seasons - rho(m) * m->rest;
 	e = cut(m, whole);
 	gain = level_gain(m, step);
+	seasons_tune(&m->seasons, past);
 	if (m->cut_run >= SHIFT_STEPS) {
 		m->level = x - seasons;
 		m->trend = m->rest = 0;

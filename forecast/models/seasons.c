@@ -5,9 +5,8 @@
 #include "agent/base/util.h"
 #include "forecast/models/seasons.h"
 
-#define GAIN_MIN     0.15 /* smoothing of a season once it is well known */
-#define SMOOTH_SHARE 144  /* it is smoothed over one step more on each side per so many steps */
-#define SPARE        8    /* for the windows of short seasons */
+#define SMOOTH_SHARE 144 /* it is smoothed over one step more on each side per so many steps */
+#define SPARE        8   /* for the windows of short seasons */
 
 size_t seasons_room(const struct series_conf *conf)
 {
@@ -20,6 +19,7 @@ void seasons_start(struct seasons *s, season_effect *effects, const struct past 
 	uint32_t used = 0, room = 3 * past->max_period / 2;
 
 	s->n = 0;
+	seasons_tune(s, past);
 	for (size_t i = 0; i < n && i < FORECAST_MAX_PERIODS; i++) {
 		uint32_t side = steps[i] / SMOOTH_SHARE, need = steps[i] + 2 * side + 1;
 
@@ -51,11 +51,11 @@ static season_effect encode(double x)
 }
 
 /* How much of a deviation goes to a season: all in its first cycle, less with each further one. */
-static double gain_of(const struct season *s, uint64_t step)
+static double gain_of(const struct season *s, uint64_t step, double least)
 {
 	uint64_t cycles = (step - s->since) / s->period;
 
-	return fmax(1 / ((double)cycles + 1), GAIN_MIN);
+	return fmax(1 / ((double)cycles + 1), least);
 }
 
 /* The shortest season first; each smoothed over neighbouring phases. */
@@ -66,7 +66,7 @@ void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, dou
 		uint32_t width = 2 * one->side + 1;
 		season_effect *slot = &effects[one->first_window + step % width], *effect;
 		season_effect newest = encode(deviation);
-		double gain = gain_of(one, step);
+		double gain = gain_of(one, step, s->gain);
 
 		one->window_sum += newest - *slot;
 		*slot = newest;
