@@ -26,7 +26,7 @@ struct run {
 	struct series *series;
 	double pinball, size, error; /* sums over scored steps */
 	size_t in80, in90, in95, in98, scored, origins, last_origin;
-	uint64_t learn_ns, forecast_ns;
+	uint64_t learn_ns, forecast_ns, tune_ns;
 	size_t forecasts;
 };
 
@@ -119,6 +119,18 @@ static void search_periods(struct series *s)
 	series_job_give(s, job);
 }
 
+static void tune(struct run *r)
+{
+	struct series_job *job = r->conf->tunes ? series_tune_take(r->series) : NULL;
+	uint64_t began = cpu_ns();
+
+	if (!job)
+		return;
+	series_job_run(job);
+	series_job_give(r->series, job);
+	r->tune_ns += cpu_ns() - began;
+}
+
 static void look(const struct run *r, size_t i)
 {
 	struct series_anomaly now;
@@ -152,6 +164,7 @@ static void roll(struct run *r)
 			r->learn_ns += cpu_ns() - began;
 		look(r, i);
 		search_periods(r->series);
+		tune(r);
 		if (is_origin(r, i))
 			forecast_from(r, i);
 	}
@@ -208,6 +221,7 @@ static void finish(const struct run *r, struct backtest_score *ret)
 	ret->update_us = (double)r->learn_ns / ((double)r->s->n / 64 + 1) / (double)NS_PER_US;
 	ret->state_bytes = series_save_size(r->series);
 	ret->forecast_us = (double)r->forecast_ns / (double)r->origins / (double)NS_PER_US;
+	ret->tune_ms = (double)r->tune_ns / (double)NS_PER_MS;
 	series_report(r->series, &ret->report);
 }
 

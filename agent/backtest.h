@@ -14,6 +14,7 @@
 
 struct backtest_conf {
 	size_t train, horizon, stride; /* steps */
+	bool tunes;                    /* constants are fitted to the series on the way */
 	FILE *emit;                    /* every forecast goes here as CSV; NULL: nowhere */
 	struct forecast
 		*last; /* [horizon]: takes the forecasts of the last origin; NULL: nobody asks */
@@ -36,6 +37,7 @@ struct backtest_score {
 	double coverage80, coverage90, coverage95, coverage98;
 	double update_us,
 		forecast_us;         /* CPU, mean of one value and of one forecast of 8 horizons */
+	double tune_ms;              /* CPU, of all fitting of constants */
 	size_t state_bytes;          /* of the series, as saved */
 	struct series_report report; /* at the end */
 	struct backtest_effect *effects; /* of the events, at the end; NULL: none; free */

@@ -54,13 +54,22 @@ static json_t *periods_json(const struct series_report *report)
 	return list;
 }
 
+/* Of the fitting of constants: how often looked for better ones, found them, and what that saved.
+ */
+static json_t *tuned_json(const struct series_report *report)
+{
+	return json_pack("{s:i, s:i, s:o}", "searches", (int)report->n_tuned, "changes",
+			 (int)report->n_gained, "gain", json_number(report->gain));
+}
+
 static json_t *horizon_json(uint64_t horizon_ns, const struct forecast_point *last,
 			    const struct series_report *report, const struct forecast_past *past)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}",
 			 "horizon_ns", json_count(horizon_ns), "mean", json_number(last->f.mean),
 			 "q", json_levels(&last->f), "models", models_json(report), "periods_steps",
-			 periods_json(report), "loss", json_number(report->loss), "coverage", "0.8",
+			 periods_json(report), "tuned", tuned_json(report), "loss",
+			 json_number(report->loss), "coverage", "0.8",
 			 json_number(report->coverage80), "0.9", json_number(report->coverage90),
 			 "0.98", json_number(report->coverage98), "step_ns",
 			 json_count(past->step_ns), "measured", json_count(past->measured));

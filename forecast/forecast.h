@@ -164,8 +164,8 @@ struct series_report {
 	double coverage80, coverage90,
 		coverage98; /* measured over recent forecasts; NAN: too few */
 	double loss;        /* mean pinball loss of the combination */
-	uint32_t n_tuned;   /* times its constants were fitted; changed for the better so often: */
-	uint32_t n_gained;
+	uint32_t n_tuned;   /* times better constants were looked for */
+	uint32_t n_gained;  /* and found, and proved */
 	double gain; /* share of the loss the newest change saved where it was not chosen; 0: none
 		      */
 };

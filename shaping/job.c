@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* job.c - period searches of all series, taken out one at a time and run where the owner likes. */
+/* job.c - period searches and tuning of all series, taken out one at a time and run where the owner
+ * likes. */
 #include <stdlib.h>
 
 #include "shaping/state.h"
@@ -21,7 +22,9 @@ static size_t n_series(const struct service_state *s)
 	return (s->n_slots + 3) * LADDER_CLOCKS;
 }
 
-struct tick_job *controller_job_take(struct controller *c)
+/* The first job of any series that @series_take has one of. */
+static struct tick_job *take(struct controller *c,
+			     struct series_job *(*series_take)(struct series *))
 {
 	struct tick_job *job = calloc(1, sizeof(*job));
 
@@ -30,13 +33,23 @@ struct tick_job *controller_job_take(struct controller *c)
 
 		for (size_t k = 0; k < n_series(s); k++) {
 			job->series = series_at(s, k);
-			job->job = job->series ? series_job_take(job->series) : NULL;
+			job->job = job->series ? series_take(job->series) : NULL;
 			if (job->job)
 				return job;
 		}
 	}
 	free(job);
 	return NULL;
+}
+
+struct tick_job *controller_job_take(struct controller *c)
+{
+	return take(c, series_job_take);
+}
+
+struct tick_job *controller_tune_take(struct controller *c)
+{
+	return take(c, series_tune_take);
 }
 
 void controller_job_run(struct tick_job *job)

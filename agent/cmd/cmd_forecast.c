@@ -27,6 +27,7 @@ static const struct cmd_option options[] = {
 	{ "events", "FILE", "with --csv: events known in advance, iCalendar or CSV; may be given again" },
 	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
+	{ "tune", NULL, "fit constants to the series on the way, once a day of the file" },
 	{ "anomalies", NULL, "list the values of the file that did not belong" },
 	{ "short-cost", "N[,N]", "limits for each horizon, where a step above costs as N unused" },
 	{ "scores", "OUT.csv", "write for every step how far it did not belong: time, value, score" },
@@ -214,6 +215,8 @@ const struct cmd cmd_forecast = {
 		"--anomalies "
 		"lists what did not belong, each with its kind and a severity from 0.5 to 1: a spike, unrest, an hour "
 		"unlike itself, a value outside of the range seen, a shift of the level, a drought, a flat line. "
+		"--tune has the series fit constants of its own to what it has seen, as the agent does; they are taken once "
+		"they have proved better on values that came later. "
 		"--scores writes the severity of every step from the first one on, 0 where there is nothing new.",
 	.options = options,
 	.json = true,

@@ -103,6 +103,13 @@ static json_t *periods_json(const struct series_report *r)
 	return list;
 }
 
+static json_t *tuned_json(const struct backtest_score *score)
+{
+	return json_pack("{s:i,s:i,s:o,s:f}", "searches", (int)score->report.n_tuned, "changes",
+			 (int)score->report.n_gained, "gain", json_number(score->report.gain),
+			 "cpu_ms", score->tune_ms);
+}
+
 static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		      const struct backtest_score *score, const struct extras *x)
 {
@@ -121,6 +128,8 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		json_number(score->forecast_us), "state_kib", (double)score->state_bytes / 1024,
 		"models", models_json(&score->report), "periods", periods_json(&score->report));
 
+	if (all && c->tunes)
+		(void)json_object_set_new(all, "tuned", tuned_json(score));
 	if (all && x->anomalies)
 		(void)json_object_set(all, "anomalies", x->anomalies);
 	if (all && x->limits.n > 0)
@@ -148,6 +157,11 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 	       show_fixed(100 * score->coverage90, 1, " %").text,
 	       show_fixed(100 * score->coverage95, 1, " %").text,
 	       show_fixed(100 * score->coverage98, 1, " %").text);
+	if (c->tunes)
+		printf("tuned                   %u times searched, %u times changed; the last change "
+		       "saved %s of the loss; %.0f ms\n",
+		       r->n_tuned, r->n_gained, show_fixed(100 * r->gain, 1, " %").text,
+		       score->tune_ms);
 	printf("periods                 ");
 	for (size_t i = 0; i < r->n_periods; i++)
 		printf("%s%s (%u steps)", i > 0 ? ", " : "",
@@ -232,6 +246,7 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	conf.made = short_cost ? limits_take : NULL;
 	conf.made_arg = &x.limits;
 	conf.emit = emit;
+	conf.tunes = cmd_option(args, "tune") != NULL;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	failed = backtest_run(&s, &conf, &score, &e) < 0;
 	effects = score.effects;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* jobs.c - model fits on a thread of their own, at low priority. */
+/* jobs.c - model fits on threads of their own, at low priority, the patient ones at the lowest. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -9,8 +10,33 @@
 
 #define JOB_NICE 10
 
-struct jobs {
+static void lower_priority(void)
+{
+	/* Not SCHED_IDLE: a host whose CPUs are all taken is when forecasts matter. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), JOB_NICE);
+}
+
+static void idle_priority(void)
+{
+	const struct sched_param none = {};
+
+	lower_priority();
+	(void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+/* One thread each: what waits for an idle CPU must not keep the others waiting. */
+static const struct lane {
+	struct tick_job *(*take)(struct controller *);
+	void (*begin)(void);
+} lanes[] = {
+	{controller_job_take, lower_priority},
+	{controller_tune_take, idle_priority},
+};
+#define LANES ARRAY_SIZE(lanes)
+
+struct fitter {
 	struct agent *agent;
+	const struct lane *lane;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -20,12 +46,15 @@ struct jobs {
 	int wake_fd;
 };
 
+struct jobs {
+	struct fitter fitters[LANES];
+};
+
 static void *run(void *arg)
 {
-	struct jobs *j = arg;
+	struct fitter *j = arg;
 
-	/* Not SCHED_IDLE: a host whose CPUs are all taken is when forecasts matter. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), JOB_NICE);
+	j->lane->begin();
 	pthread_mutex_lock(&j->lock);
 	while (!j->stop) {
 		struct tick_job *job = j->todo;
@@ -45,9 +74,27 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Starts the next fit that is due, if none runs. */
+static void offer(struct fitter *j)
+{
+	struct tick_job *job;
+
+	if (j->busy)
+		return;
+	job = j->lane->take(j->agent->controller);
+	if (!job)
+		return;
+	pthread_mutex_lock(&j->lock);
+	j->owner = j->agent->controller;
+	j->todo = job;
+	j->busy = true;
+	pthread_cond_signal(&j->changed);
+	pthread_mutex_unlock(&j->lock);
+}
+
 static int finished(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	struct jobs *j = arg;
+	struct fitter *j = arg;
 	struct tick_job *job;
 	eventfd_t n;
 
@@ -61,29 +108,66 @@ static int finished(sd_event_source *source, int fd, uint32_t events, void *arg)
 		return 0;
 	j->busy = false;
 	controller_job_give(j->owner, job);
-	jobs_offer(j);
+	offer(j);
 	return 0;
+}
+
+static int begin(struct fitter *j, struct agent *a, const struct lane *lane)
+{
+	int r;
+
+	j->agent = a;
+	j->lane = lane;
+	j->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (j->wake_fd < 0)
+		return -errno;
+	pthread_mutex_init(&j->lock, NULL);
+	r = sd_event_add_io(a->loop, NULL, j->wake_fd, EPOLLIN, finished, j);
+	if (r >= 0)
+		r = -pthread_create(&j->thread, NULL, run, j);
+	if (r < 0)
+		closep(&j->wake_fd);
+	return r;
+}
+
+/* Whether nothing of @j is used any more. One that waits for an idle CPU ends with the process. */
+static bool end(struct fitter *j)
+{
+	bool busy;
+
+	pthread_mutex_lock(&j->lock);
+	j->stop = true;
+	busy = j->busy && !j->done;
+	pthread_cond_signal(&j->changed);
+	pthread_mutex_unlock(&j->lock);
+	if (busy && j->lane->begin == idle_priority) {
+		pthread_detach(j->thread);
+		return false;
+	}
+	pthread_join(j->thread, NULL);
+	if (j->done)
+		controller_job_give(NULL, j->done);
+	if (j->todo)
+		controller_job_give(NULL, j->todo);
+	closep(&j->wake_fd);
+	return true;
 }
 
 int jobs_new(struct agent *a, struct jobs **ret, struct err *e)
 {
 	struct jobs *j = calloc(1, sizeof(*j));
-	int r;
 
 	if (!j)
 		return err_set(e, -ENOMEM, "model fits");
-	j->agent = a;
-	j->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->changed, NULL);
-	r = j->wake_fd < 0 ? -errno
-			   : sd_event_add_io(a->loop, NULL, j->wake_fd, EPOLLIN, finished, j);
-	if (r >= 0)
-		r = -pthread_create(&j->thread, NULL, run, j);
-	if (r < 0) {
-		closep(&j->wake_fd);
+	for (size_t i = 0; i < LANES; i++) {
+		int r = begin(&j->fitters[i], a, &lanes[i]);
+
+		if (r >= 0)
+			continue;
+		while (i-- > 0)
+			(void)end(&j->fitters[i]);
 		free(j);
-		return err_set(e, r, "start the thread of model fits");
+		return err_set(e, r, "start a thread of model fits");
 	}
 	*ret = j;
 	return 0;
@@ -91,40 +175,24 @@ int jobs_new(struct agent *a, struct jobs **ret, struct err *e)
 
 void jobs_offer(struct jobs *j)
 {
-	struct tick_job *job;
-
-	if (!j || j->busy)
-		return;
-	job = controller_job_take(j->agent->controller);
-	if (!job)
-		return;
-	pthread_mutex_lock(&j->lock);
-	j->owner = j->agent->controller;
-	j->todo = job;
-	j->busy = true;
-	pthread_cond_signal(&j->changed);
-	pthread_mutex_unlock(&j->lock);
+	for (size_t i = 0; j && i < LANES; i++)
+		offer(&j->fitters[i]);
 }
 
 void jobs_move(struct jobs *j)
 {
-	if (j && j->owner)
-		j->owner = j->agent->controller;
+	for (size_t i = 0; j && i < LANES; i++) {
+		if (j->fitters[i].owner)
+			j->fitters[i].owner = j->fitters[i].agent->controller;
+	}
 }
 
 void jobs_free(struct jobs *j)
 {
-	if (!j)
-		return;
-	pthread_mutex_lock(&j->lock);
-	j->stop = true;
-	pthread_cond_signal(&j->changed);
-	pthread_mutex_unlock(&j->lock);
-	pthread_join(j->thread, NULL);
-	if (j->done)
-		controller_job_give(NULL, j->done);
-	if (j->todo)
-		controller_job_give(NULL, j->todo);
-	closep(&j->wake_fd);
-	free(j);
+	bool ended = true;
+
+	for (size_t i = 0; j && i < LANES; i++)
+		ended = end(&j->fitters[i]) && ended;
+	if (ended)
+		free(j);
 }

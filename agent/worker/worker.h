@@ -197,7 +197,7 @@ void record_state(struct agent *a);
 /* jobs.c: model fits on a thread of their own. */
 int jobs_new(struct agent *a, struct jobs **ret, struct err *e);
 void jobs_free(struct jobs *j);
-void jobs_offer(struct jobs *j); /* starts the next fit that is due, if none runs */
+void jobs_offer(struct jobs *j); /* starts the fits that are due, one of a kind at a time */
 void jobs_move(struct jobs *j);  /* after a reload: a fit under way goes to the new controller */
 
 /* events.c: known events from policies, history and people. */

@@ -339,6 +339,29 @@ def test_events(d):
     check("events elsewhere are told of", done.returncode == 0 and "no event lies within" in done.stderr, done.stderr)
 
 
+def swing(n):
+    """Hours of a swing that is quicker and slower by turns."""
+    random.seed(1)
+    phase = 0
+    yield "time,v"
+    for t in range(n):
+        phase += 2 * math.pi / (20 + 10 * math.sin(t / 100))
+        yield "%d,%.3f" % (t * 3600, 1000 * math.exp(0.5 * math.sin(phase) + random.gauss(0, 0.01)))
+
+
+def test_tune(d):
+    path = write(d, "swing.csv", "\n".join(swing(1500)))
+    usual = forecast(path, "--horizon", "2h", "--json")
+    done = forecast(path, "--horizon", "2h", "--json", "--tune")
+    a, b = json.loads(usual.stdout), json.loads(done.stdout)
+    check("not asked, not tuned", "tuned" not in a)
+    check("a change is found and proved", b["tuned"]["changes"] >= 1 and b["tuned"]["searches"] >= 1
+          and 0 < b["tuned"]["gain"] < 1 and b["tuned"]["cpu_ms"] > 0, str(b["tuned"]))
+    check("it pays", b["wql"] < a["wql"], f"{a['wql']} {b['wql']}")
+    done = forecast(path, "--horizon", "2h", "--tune")
+    check("it is said", "times changed; the last change saved" in done.stdout, done.stdout)
+
+
 def test_size(d):
     path = os.path.join(d, "big.csv")
     with open(path, "w") as f:
@@ -358,7 +381,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as d:
         for test in (test_contract, test_forms, test_bad, test_odd, test_emit_spares_files, test_svg,
-                     test_nothing_to_score, test_anomalies, test_events, test_size):
+                     test_nothing_to_score, test_anomalies, test_events, test_tune, test_size):
             test(d)
     return 1 if failed else 0
 
