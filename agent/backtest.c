@@ -9,11 +9,14 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
+#include "forecast/gru_fit.h"
 
 #define MIN_PERIOD     24
 #define MAX_PERIOD     10080 /* longest period looked for, in steps */
 #define TEXT           64
-#define TIMED          8 /* horizons of a forecast whose CPU is measured */
+#define TIMED          8    /* horizons of a forecast whose CPU is measured */
+#define GRU_ROOM       1000 /* windows the shared network learns from */
+#define GRU_BATCHES    2000 /* about two seconds */
 #define PROGRESS_PARTS 50
 #define LOWEST         (3.41 / 2.73) /* the 1 % level from the 2.5 % one, as far again from the median */
 
@@ -26,6 +29,7 @@ struct run {
 	struct series *series;
 	double pinball, size, error; /* sums over scored steps */
 	size_t in80, in90, in95, in98, scored, origins, last_origin;
+	struct gru_fit *fit; /* owns the weights the series uses */
 	uint64_t learn_ns, forecast_ns, tune_ns;
 	size_t forecasts;
 };
@@ -131,6 +135,25 @@ static void tune(struct run *r)
 	r->tune_ns += cpu_ns() - began;
 }
 
+/* After training: the shared network learns from this series alone. */
+static int train(struct run *r, size_t i)
+{
+	const struct gru *weights;
+	double loss;
+	int err;
+
+	if (!r->conf->gru || i + 1 != r->conf->train)
+		return 0;
+	err = gru_fit_new(GRU_ROOM, r->s->n, NULL, &r->fit);
+	if (err < 0)
+		return err;
+	gru_fit_add(r->fit, r->series);
+	(void)gru_fit_run(r->fit, GRU_BATCHES);
+	weights = gru_fit_best(r->fit, &loss);
+	series_share(r->series, weights);
+	return 0;
+}
+
 static void look(const struct run *r, size_t i)
 {
 	struct series_anomaly now;
@@ -148,10 +171,11 @@ static bool is_origin(const struct run *r, size_t i)
 	       i + r->conf->horizon < r->s->n;
 }
 
-static void roll(struct run *r)
+static int roll(struct run *r)
 {
 	size_t part = r->s->n / PROGRESS_PARTS + 1;
 	uint64_t began;
+	int err;
 
 	for (size_t i = 0; i < r->s->n; i++) {
 		if (r->conf->progress && i % part == 0)
@@ -165,11 +189,15 @@ static void roll(struct run *r)
 		look(r, i);
 		search_periods(r->series);
 		tune(r);
+		err = train(r, i);
+		if (err < 0)
+			return err;
 		if (is_origin(r, i))
 			forecast_from(r, i);
 	}
 	if (r->conf->progress)
 		r->conf->progress(r->s->n, r->s->n);
+	return 0;
 }
 
 /* Mean change from step to step in the training part; NAN where there is none. */
@@ -244,8 +272,11 @@ int backtest_run(const struct csv_series *s, const struct backtest_conf *conf,
 	if (conf->emit)
 		fputs("origin,step,time,actual,mean,q05,q10,q25,q50,q75,q90,q95,q99,q025,q975,q999\n",
 		      conf->emit);
-	roll(&r);
+	err = roll(&r);
 	finish(&r, ret);
+	gru_fit_free(r.fit);
+	if (err < 0)
+		return err_set(e, err, "train the network");
 	if (conf->events) {
 		err = backtest_events_effects(conf->events, series, &ret->effects);
 		if (err < 0)

@@ -14,6 +14,7 @@
 
 struct backtest_conf {
 	size_t train, horizon, stride; /* steps */
+	bool gru;                      /* the network learns from the training part, too */
 	bool tunes;                    /* constants are fitted to the series on the way */
 	FILE *emit;                    /* every forecast goes here as CSV; NULL: nowhere */
 	struct forecast

@@ -222,6 +222,7 @@ static void adopt(struct series *s, struct series *copy)
 	copy->outer = s->outer;
 	memcpy(s, copy, s->size_bytes);
 	series_past(s)->tuning = s->outer.tuned.tuning;
+	series_past(s)->gru = s->outer.gru;
 }
 
 static void give_searched(struct series *s, const struct series_job *job)

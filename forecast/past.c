@@ -34,6 +34,7 @@ void past_init(struct past *p, unsigned int max_period)
 	p->error_fast = p->error_slow = 0;
 	p->unrest = 0;
 	series_tuning_init(&p->tuning);
+	p->gru = NULL;
 	for (uint32_t i = 0; i < p->size; i++)
 		p->ring[i] = PAST_NONE;
 }

@@ -11,6 +11,8 @@
 
 #define PAST_SANE_MAX 1e30 /* larger values count as not measured */
 
+struct gru;
+
 /* Plain memory: the ring follows the struct. */
 struct past {
 	uint64_t steps;      /* that have passed, gaps included */
@@ -22,7 +24,8 @@ struct past {
 	double offset;       /* of the log scale: x = log(value + offset) */
 	double lowest;       /* of the scale: log(offset) */
 	struct series_tuning tuning;
-	uint32_t unrest; /* steps that the last burst still counts */
+	const struct gru *gru; /* weights that series share; NULL: none */
+	uint32_t unrest;       /* steps that the last burst still counts */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
 	uint16_t ring[];    /* steps of PAST_STEP above the lowest, or PAST_NONE */

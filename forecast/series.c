@@ -11,9 +11,10 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 #include "forecast/blob.h"
+#include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x3e737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x3f737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -105,6 +106,7 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	s->judge_from = n > 0 ? step + periods[n - 1] : 0;
 	past_init(past, s->conf.max_period);
 	past->tuning = s->outer.tuned.tuning;
+	past->gru = s->outer.gru;
 	past->steps = step;
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct forecast_model *model = forecast_models[m];
@@ -427,14 +429,27 @@ size_t series_save_size(const struct series *s)
 	return blob_size(s->size_bytes);
 }
 
+void series_share(struct series *s, const struct gru *weights)
+{
+	s->outer.gru = series_past(s)->gru = weights;
+}
+
 size_t series_save(const struct series *s, void *buf, size_t size)
 {
-	return blob_save(KIND, s, s->size_bytes, buf, size);
+	const struct gru *weights = s->outer.gru;
+	struct series *own = (struct series *)s;
+	size_t n;
+
+	series_share(own, NULL);
+	n = blob_save(KIND, s, s->size_bytes, buf, size);
+	series_share(own, weights);
+	return n;
 }
 
 int series_load(struct series *s, const void *buf, size_t size)
 {
 	const void *state = blob_check(KIND, s->size_bytes, buf, size);
+	const struct gru *weights;
 	struct series_conf conf;
 
 	if (!state)
@@ -443,7 +458,9 @@ int series_load(struct series *s, const void *buf, size_t size)
 	if (conf.step_ns != s->conf.step_ns || conf.horizon != s->conf.horizon ||
 	    conf.max_period != s->conf.max_period)
 		return -EINVAL;
+	weights = s->outer.gru;
 	memcpy(s, state, s->size_bytes);
+	series_share(s, weights);
 	s->outer.searching = s->outer.tuning_out = 0;
 	return 0;
 }

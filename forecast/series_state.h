@@ -9,7 +9,7 @@
 #include "forecast/grid.h"
 #include "forecast/past.h"
 
-#define SERIES_MODELS 10 /* of the table */
+#define SERIES_MODELS 11 /* of the table */
 #define SERIES_BUCKETS                                                                             \
 	20             /* horizons 1, 2, 4 ... and the last: weights and calibration for each      \
 			*/
@@ -84,6 +84,7 @@ struct series {
 		uint64_t searching;   /* a job is out */
 		uint64_t next_tune, tuning_out;
 		struct series_tuned tuned;
+		const struct gru *gru; /* NULL in saved bytes */
 		struct events events;
 		struct anomaly anomaly;
 		struct series_anomaly found;

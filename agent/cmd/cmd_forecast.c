@@ -27,6 +27,7 @@ static const struct cmd_option options[] = {
 	{ "events", "FILE", "with --csv: events known in advance, iCalendar or CSV; may be given again" },
 	{ "svg", "OUT.svg", "write the chart as a picture too" },
 	{ "emit", "OUT.csv", "write every forecast: origin, step, actual, mean and quantiles" },
+	{ "gru", NULL, "train the recurrent network on what comes before the first forecast" },
 	{ "tune", NULL, "fit constants to the series on the way, once a day of the file" },
 	{ "anomalies", NULL, "list the values of the file that did not belong" },
 	{ "short-cost", "N[,N]", "limits for each horizon, where a step above costs as N unused" },
@@ -217,6 +218,7 @@ const struct cmd cmd_forecast = {
 		"unlike itself, a value outside of the range seen, a shift of the level, a drought, a flat line. "
 		"--tune has the series fit constants of its own to what it has seen, as the agent does; they are taken once "
 		"they have proved better on values that came later. "
+		"--gru spends about two seconds on the weights of the model gru; without them it knows the newest value alone. "
 		"--scores writes the severity of every step from the first one on, 0 where there is nothing new.",
 	.options = options,
 	.json = true,

@@ -246,6 +246,7 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	conf.made = short_cost ? limits_take : NULL;
 	conf.made_arg = &x.limits;
 	conf.emit = emit;
+	conf.gru = cmd_option(args, "gru") != NULL;
 	conf.tunes = cmd_option(args, "tune") != NULL;
 	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
 	failed = backtest_run(&s, &conf, &score, &e) < 0;

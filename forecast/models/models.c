@@ -5,8 +5,16 @@
 #include "agent/base/util.h"
 
 const struct forecast_model *const forecast_models[] = {
-	&model_last,      &model_seasonal_naive, &model_seasonal_naive_short, &model_ets,
-	&model_ets_slow,  &model_profile,        &model_profile_short,        &model_ar,
-	&model_ar_season, &model_arima,
+	&model_last,
+	&model_seasonal_naive,
+	&model_seasonal_naive_short,
+	&model_ets,
+	&model_ets_slow,
+	&model_profile,
+	&model_profile_short,
+	&model_ar,
+	&model_ar_season,
+	&model_arima,
+	&model_gru,
 };
 const size_t forecast_n_models = ARRAY_SIZE(forecast_models);
