@@ -29,11 +29,11 @@
 #define ORIGINS      4    /* steps from forecast to forecast that is scored */
 #define HORIZONS     4    /* scored of each */
 #define BLOCKS       8    /* of what is compared, one by one */
-#define WORTH        0.03 /* share of the loss that a change must save */
+#define WORTH        0.05 /* share of the loss that a change must save */
 #define PROOFS_MIN   8    /* blocks of new values before the challenger wins or loses */
 #define PROOFS_MAX   24   /* and until which it must have won */
 #define PROOF_BLOCKS 2    /* a time */
-#define SURE         2.5  /* standard errors from nothing */
+#define SURE         3    /* standard errors from nothing */
 #define FADING       1e-4 /* losses of so many values are none */
 #define INTERVAL     24   /* steps at least from one time to the next */
 #define GROWTH       3    /* shares of the past until then */
