@@ -10,6 +10,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 #include "forecast/gru_input.h"
+#include "forecast/job.h"
 #include "forecast/series_state.h"
 
 #define BATCH       8
@@ -18,8 +19,9 @@
 #define JUDGE_EVERY 50    /* batches */
 #define JUDGED      4     /* windows to learn from for one to judge by */
 #define STRIDE      (GRU_STEPS / 4)
-#define CUT_MAX     512 /* windows of one series at a time */
-#define NEWEST      5   /* share of them that is judged by */
+#define CUT_MAX     128 /* windows of one series at a time */
+#define OFFERED     32
+#define NEWEST      5 /* share of them that is judged by */
 #define BETTER      0.99
 
 /* Windows, each of all that came with the same chance: Vitter (1985), algorithm R. */
@@ -32,6 +34,8 @@ struct gru_fit {
 	struct gru_trainer trainer;
 	struct gru best;
 	struct reservoir learned, judged;
+	struct series *offered[OFFERED]; /* copies */
+	size_t n_offered, n_offers;
 	double least, must; /* loss of the best; that it must be below */
 	bool any;           /* better than what must be */
 	bool from;          /* there were weights to start from */
@@ -71,6 +75,8 @@ void gru_fit_free(struct gru_fit *f)
 {
 	if (!f)
 		return;
+	for (size_t i = 0; i < f->n_offered; i++)
+		series_free(f->offered[i]);
 	free(f->learned.windows);
 	free(f->judged.windows);
 	free(f);
@@ -108,6 +114,34 @@ void gru_fit_add(struct gru_fit *f, const struct series *s)
 		keep(f, &f->judged, &cut[i]);
 }
 
+void gru_fit_offer(struct gru_fit *f, const struct series *s)
+{
+	size_t at = f->n_offered < OFFERED ? f->n_offered : draw(f, f->n_offers + 1);
+	struct series *copy;
+
+	if (series_remembers(s) < 2 * GRU_STEPS)
+		return;
+	f->n_offers++;
+	copy = at < OFFERED ? series_copy(s) : NULL;
+	if (!copy)
+		return;
+	if (at == f->n_offered)
+		f->n_offered++;
+	else
+		series_free(f->offered[at]);
+	f->offered[at] = copy;
+}
+
+static void cut_offered(struct gru_fit *f)
+{
+	while (f->n_offered > 0) {
+		struct series *s = f->offered[--f->n_offered];
+
+		gru_fit_add(f, s);
+		series_free(s);
+	}
+}
+
 static double judge(const struct gru_fit *f, const struct gru *g)
 {
 	double sum = 0;
@@ -132,6 +166,7 @@ bool gru_fit_run(struct gru_fit *f, size_t batches)
 {
 	static const struct gru none;
 
+	cut_offered(f);
 	if (f->learned.n < BATCH || f->judged.n == 0)
 		return false;
 	if (isnan(f->must)) {

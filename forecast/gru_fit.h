@@ -9,8 +9,8 @@
 #include "forecast/gru.h"
 
 /*
- * Weights for the model "gru" of a series; NULL: none. They stay the caller's, for as long as the
- * series or a job of it lives; saved bytes are without.
+ * Weights for the model "gru" of a series; NULL: none. They stay the caller's and may change
+ * between calls; jobs and saved bytes are without.
  */
 void series_share(struct series *s, const struct gru *weights);
 
@@ -27,6 +27,13 @@ void gru_fit_freep(struct gru_fit **f);
 
 /* Adds windows of what @s remembers; the newest fifth of it is judged by, not learned from. */
 void gru_fit_add(struct gru_fit *f, const struct series *s);
+
+/*
+ * The same, but later: what is quick is done here, with a copy of @s, the rest by gru_fit_run on
+ * another thread. Of more than 32 each has the same chance. One too short to learn from is left
+ * out.
+ */
+void gru_fit_offer(struct gru_fit *f, const struct series *s);
 
 /* Learns from @batches batches; false: there is nothing to learn from, or to judge by. */
 bool gru_fit_run(struct gru_fit *f, size_t batches);

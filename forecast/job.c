@@ -10,6 +10,7 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
+#include "forecast/gru_fit.h"
 #include "forecast/job.h"
 #include "forecast/periods.h"
 #include "forecast/tune.h"
@@ -47,8 +48,10 @@ static struct series_job *new_job(const struct series *s)
 	if (!job)
 		return NULL;
 	job->copy = series_copy(s);
-	if (job->copy)
+	if (job->copy) {
+		series_share(job->copy, NULL); /* they may be gone or others by then */
 		return job;
+	}
 	free(job);
 	return NULL;
 }

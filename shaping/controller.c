@@ -115,6 +115,7 @@ void controller_free(struct controller *c)
 	for (size_t i = 0; c->services && i < c->n; i++)
 		service_free(&c->services[i]);
 	free(c->services);
+	free(c->network);
 	free(c->claims);
 	free(c->plan.entries);
 	free(c->plan.services);
@@ -132,10 +133,11 @@ static int new_services(struct controller *c)
 	int r = 0;
 
 	c->services = calloc(n, sizeof(*c->services));
+	c->network = calloc(1, sizeof(*c->network));
 	c->claims = calloc(n * TIER_COUNT, sizeof(*c->claims));
 	c->plan.entries = calloc(n * KNOB_COUNT, sizeof(*c->plan.entries));
 	c->plan.services = calloc(n, sizeof(*c->plan.services));
-	if (!c->services || !c->claims || !c->plan.entries || !c->plan.services)
+	if (!c->network || !c->services || !c->claims || !c->plan.entries || !c->plan.services)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < c->n; i++)
 		r = service_new(c, &c->set->services[i], &c->services[i]);

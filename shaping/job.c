@@ -8,16 +8,17 @@
 struct tick_job {
 	struct series *series; /* only compared, never followed: it may be gone by then */
 	struct series_job *job;
+	struct gru_fit *fit; /* instead of both */
 };
 
-static struct series *series_at(const struct service_state *s, size_t k)
+struct series *service_series(const struct service_state *s, size_t k)
 {
 	struct ladder *l = service_ladder(s, k / LADDER_CLOCKS);
 
 	return l ? l->series[k % LADDER_CLOCKS] : NULL;
 }
 
-static size_t n_series(const struct service_state *s)
+size_t service_n_series(const struct service_state *s)
 {
 	return (s->n_slots + 3) * LADDER_CLOCKS;
 }
@@ -31,8 +32,8 @@ static struct tick_job *take(struct controller *c,
 	for (size_t i = 0; job && i < c->n; i++) {
 		const struct service_state *s = &c->services[i];
 
-		for (size_t k = 0; k < n_series(s); k++) {
-			job->series = series_at(s, k);
+		for (size_t k = 0; k < service_n_series(s); k++) {
+			job->series = service_series(s, k);
 			job->job = job->series ? series_take(job->series) : NULL;
 			if (job->job)
 				return job;
@@ -49,19 +50,33 @@ struct tick_job *controller_job_take(struct controller *c)
 
 struct tick_job *controller_tune_take(struct controller *c)
 {
-	return take(c, series_tune_take);
+	struct tick_job *job = take(c, series_tune_take);
+
+	if (job)
+		return job;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->fit = network_take(c);
+	if (job->fit)
+		return job;
+	free(job);
+	return NULL;
 }
 
 void controller_job_run(struct tick_job *job)
 {
-	series_job_run(job->job);
+	if (job->fit)
+		network_run(job->fit);
+	else
+		series_job_run(job->job);
 }
 
 static bool has_series(const struct controller *c, const struct series *wanted)
 {
 	for (size_t i = 0; i < c->n; i++)
-		for (size_t k = 0; k < n_series(&c->services[i]); k++)
-			if (series_at(&c->services[i], k) == wanted)
+		for (size_t k = 0; k < service_n_series(&c->services[i]); k++)
+			if (service_series(&c->services[i], k) == wanted)
 				return true;
 	return false;
 }
@@ -77,9 +92,19 @@ static void give_to_nobody(struct series_job *job)
 	series_free(s);
 }
 
+static void give_fit(struct controller *c, struct gru_fit *fit)
+{
+	if (c)
+		network_give(c, fit);
+	else
+		gru_fit_free(fit);
+}
+
 void controller_job_give(struct controller *c, struct tick_job *job)
 {
-	if (c && has_series(c, job->series))
+	if (job->fit)
+		give_fit(c, job->fit);
+	else if (c && has_series(c, job->series))
 		series_job_give(job->series, job->job);
 	else
 		give_to_nobody(job->job);

@@ -103,6 +103,7 @@ int controller_reload(struct controller *old, const struct policy_set *set,
 {
 	_cleanup_(controller_freep) struct controller *c = NULL;
 	int r = controller_new(set, facts, old->period_ns, &c);
+	struct network *own;
 
 	if (r < 0)
 		return r;
@@ -110,6 +111,10 @@ int controller_reload(struct controller *old, const struct policy_set *set,
 		for (size_t k = 0; k < old->n; k++)
 			if (streq(c->services[i].policy->name, old->services[k].policy->name))
 				service_take(&c->services[i], &old->services[k]);
+	own = c->network;
+	c->network = old->network;
+	old->network = own;
+	network_share(c);
 	c->budget = old->budget;
 	c->now_ns = old->now_ns;
 	c->unmanaged_mcpu = old->unmanaged_mcpu;

@@ -12,6 +12,7 @@
 struct head {
 	uint64_t magic, version, kept_size, period_ns, n_services, size, sum;
 	struct budget budget;
+	uint64_t network_size; /* of what comes next */
 	uint64_t now_ns;
 	double unmanaged_mcpu;
 };
@@ -56,7 +57,7 @@ static size_t service_size(const struct service_state *s)
 
 size_t controller_save_size(const struct controller *c)
 {
-	size_t n = sizeof(struct head);
+	size_t n = sizeof(struct head) + sizeof(struct network_kept);
 
 	for (size_t i = 0; i < c->n; i++)
 		n += service_size(&c->services[i]);
@@ -116,9 +117,11 @@ size_t controller_save(const struct controller *c, void *buf, size_t size)
 	h.n_services = c->n;
 	h.size = controller_save_size(c);
 	h.budget = c->budget;
+	h.network_size = sizeof(c->network->kept);
 	h.now_ns = c->now_ns;
 	h.unmanaged_mcpu = c->unmanaged_mcpu;
 	p += sizeof(h);
+	p = put(p, &c->network->kept, sizeof(c->network->kept));
 	for (size_t i = 0; i < c->n; i++)
 		p = save_service(&c->services[i], p);
 	h.sum = fnv(0, (unsigned char *)buf + sizeof(h),
@@ -221,10 +224,15 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 		return -EINVAL;
 	memcpy(&h, at, sizeof(h));
 	if (h.magic != MAGIC || h.version != VERSION ||
-	    h.kept_size != sizeof(struct service_kept) || h.period_ns != c->period_ns ||
+	    h.kept_size != sizeof(struct service_kept) ||
+	    h.network_size != sizeof(c->network->kept) || h.period_ns != c->period_ns ||
 	    h.size > size || h.size < sizeof(h) || h.sum != fnv(0, r.p, h.size - sizeof(h)))
 		return -EINVAL;
 	r.left = h.size - sizeof(h);
+	at = get(&r, sizeof(c->network->kept));
+	if (!at)
+		return -EINVAL;
+	memcpy(&c->network->kept, at, sizeof(c->network->kept));
 	c->budget = h.budget;
 	c->unmanaged_mcpu =
 		h.unmanaged_mcpu >= 0 && isfinite(h.unmanaged_mcpu) ? h.unmanaged_mcpu : NAN;
@@ -243,5 +251,6 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 			if (streq(c->services[k].policy->name, sh.name))
 				load_service(&one, &sh, &c->services[k]);
 	}
+	network_share(c);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "forecast/cost.h"
 #include "forecast/demand.h"
+#include "forecast/gru_fit.h"
 #include "shaping/ladder.h"
 #include "shaping/share.h"
 #include "shaping/slo.h"
@@ -103,6 +104,16 @@ struct budget {
 	uint32_t writes[BUDGET_SLOTS];
 };
 
+/* The network that all series share; plain memory but for the time. */
+struct network {
+	struct network_kept {
+		struct gru weights;
+		double loss;      /* that they were judged by */
+		uint64_t version; /* of the weights; 0: none yet */
+	} kept;
+	uint64_t next_ns; /* when to train again; 0: not known yet */
+};
+
 struct controller {
 	const struct policy_set *set;
 	struct host_facts facts;
@@ -114,6 +125,7 @@ struct controller {
 	struct demand_api asked[COST_MAX_APIS]; /* of the service at hand, by slot */
 	struct budget budget;
 	uint64_t now_ns;
+	struct network *network;
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
 	double available_mcpu; /* capacity less the reserve and what is not managed */
 	double memory_available_bytes;
@@ -144,11 +156,24 @@ void service_take(struct service_state *to, struct service_state *from);
 /* All ladders of a service in a fixed order; NULL past the last. */
 struct ladder *service_ladder(const struct service_state *s, size_t k);
 
+/* job.c: all series of a service in a fixed order, NULL where a clock is not there. */
+struct series *service_series(const struct service_state *s, size_t k);
+size_t service_n_series(const struct service_state *s);
+
 /* Nanoseconds from @at to now; a time that is still to come is of another boot: long ago. */
 static inline uint64_t since(const struct controller *c, uint64_t at)
 {
 	return at && c->now_ns >= at ? c->now_ns - at : UINT64_MAX;
 }
+
+/* network.c: has all series use the weights there are. */
+void network_share(struct controller *c);
+/* A fit that is due, or NULL. */
+struct gru_fit *network_take(struct controller *c);
+/* What takes long of it, on any thread. */
+void network_run(struct gru_fit *fit);
+/* Uses what came of @fit, unless that is no better; frees it. */
+void network_give(struct controller *c, struct gru_fit *fit);
 
 /* learn.c: one interval of service @i into series, cost model, objective windows. */
 void learn(struct controller *c, size_t i, const struct tick_input *in);

@@ -158,7 +158,8 @@ void controller_event_clear(struct controller *c);
  */
 struct tick_job;
 struct tick_job *controller_job_take(struct controller *c);
-/* The same for fitting constants, as series_tune_take: nothing waits for it. */
+/* The same for what nothing waits for: fitting constants, as series_tune_take, and once a day the
+ * network that all series share. */
 struct tick_job *controller_tune_take(struct controller *c);
 void controller_job_run(struct tick_job *job);
 void controller_job_give(struct controller *c, struct tick_job *job);
