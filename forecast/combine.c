@@ -254,6 +254,8 @@ static void weigh(const struct series *s, const struct bucket *from, const struc
 					(a->weight + share * (b->weight - a->weight)) * trust(s, m),
 					a->scale + share * (b->scale - a->scale)};
 	}
+	for (size_t m = series_speaking(s); m < SERIES_MODELS; m++)
+		ret[m].weight = 0;
 }
 
 /* Brings the @n of most weight to the front, the others stay in order behind them. */
@@ -273,15 +275,15 @@ static void most_weight_first(struct voice *v, size_t n)
 	}
 }
 
-/* After the first ones of most weight, some of the others, in turn with @nth. */
-static void choose(struct voice *v, uint64_t nth)
+/* After the first ones of most weight, some of the others of @n, in turn with @nth. */
+static void choose(struct voice *v, size_t n, uint64_t nth)
 {
-	enum { OTHERS = SERIES_MODELS - SERIES_FIRST, TURNS = SERIES_ASKED - SERIES_FIRST };
+	enum { TURNS = SERIES_ASKED - SERIES_FIRST };
 	struct voice chosen[TURNS];
 
 	most_weight_first(v, SERIES_FIRST);
 	for (size_t i = 0; i < TURNS; i++)
-		chosen[i] = v[SERIES_FIRST + (nth * TURNS + i) % OTHERS];
+		chosen[i] = v[SERIES_FIRST + (nth * TURNS + i) % (n - SERIES_FIRST)];
 	memcpy(&v[SERIES_FIRST], chosen, sizeof(chosen));
 }
 
@@ -316,7 +318,7 @@ static void issue(const struct series *s, struct bucket *k, struct waiting_step 
 	double spread = past_spread(past, step);
 
 	weigh(s, k, k, 0, v);
-	choose(v, k->n_issued++);
+	choose(v, series_speaking(s), k->n_issued++);
 	all = combine(s, step, v, spread, guesses);
 	*ret = (struct waiting_step){
 		.due = past->steps + step,

@@ -404,6 +404,20 @@ static void report_bucket(const struct bucket *k, double n, struct series_report
 	ret->coverage98 += k->covered[2] / n;
 }
 
+/* Models without a view have no weight, whatever waits for them. */
+static void silence(const struct series *s, struct series_report *ret)
+{
+	double sum = 0;
+
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		if (m >= series_speaking(s))
+			ret->models[m].weight = 0;
+		sum += ret->models[m].weight;
+	}
+	for (size_t m = 0; m < SERIES_MODELS && sum > 0; m++)
+		ret->models[m].weight /= sum;
+}
+
 void series_report(const struct series *s, struct series_report *ret)
 {
 	uint32_t n = 1;
@@ -417,6 +431,7 @@ void series_report(const struct series *s, struct series_report *ret)
 		n++;
 	for (uint32_t b = 0; b < n; b++)
 		report_bucket(&s->buckets[b], n, ret);
+	silence(s, ret);
 	if (s->buckets[0].n_scored < MIN_SCORED)
 		ret->coverage80 = ret->coverage90 = ret->coverage98 = NAN;
 	ret->n_tuned = s->outer.tuned.n_done;

@@ -111,6 +111,12 @@ static inline void *series_model(const struct series *s, size_t model)
 	return (char *)s + s->models_at[model];
 }
 
+/* How many models have a view: the network, last of the table, has none without weights. */
+static inline size_t series_speaking(const struct series *s)
+{
+	return SERIES_MODELS - (series_past(s)->gru == NULL);
+}
+
 /* Slot @slot, counted over all buckets. */
 static inline struct waiting_step *series_slot(const struct series *s, uint32_t slot)
 {

@@ -206,6 +206,8 @@ static void series_uses_the_weights_it_was_lent(void **state)
 	static struct gru g;
 	float *w = (float *)&g;
 	struct guess with, without;
+	struct series_report r;
+	double sum = 0;
 	struct forecast f;
 	uint64_t seed = 6;
 
@@ -236,6 +238,12 @@ static void series_uses_the_weights_it_was_lent(void **state)
 	assert_int_equal(series_save(b, y, size), size);
 	assert_memory_equal(x, y, size);
 	assert_ptr_equal(series_past(a)->gru, &g);
+	assert_ptr_equal(forecast_models[SERIES_MODELS - 1], &model_gru);
+	series_report(b, &r);
+	assert_float_equal(r.models[SERIES_MODELS - 1].weight, 0, 1e-9);
+	for (size_t m = 0; m < r.n_models; m++)
+		sum += r.models[m].weight;
+	assert_float_equal(sum, 1, 1e-6);
 	assert_null(series_past(b)->gru);
 	free(x);
 	free(y);

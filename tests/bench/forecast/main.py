@@ -22,7 +22,7 @@ def main():
     parts = {"m4": lambda: m4.run(data), "rolling": lambda: rolling.run(data, with_r),
              "provision": lambda: provision.run(data), "anomaly": lambda: anomaly.run(data),
              "events": lambda: events.run(data, with_r), "scale": lambda: scale.run(data),
-             "tune": lambda: tune.run(data)}
+             "tune": lambda: tune.run(data, "tune"), "gru": lambda: tune.run(data, "gru")}
     only = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(parts)
     if not data:
         print("skipped: all series; set DATA to the directory with m4_hourly/, cpu/, rates/ and anomaly/")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""tune.py - what fitting constants to a series gains: each backtest with --tune against the same without.
+"""tune.py - what fitting constants (--tune) or training the network (--gru) gains: backtests with and without.
 
-Constants are chosen and proved on what came before each forecast, so all that is scored was not seen. "worse" is
-the share of series that lose more than 0.1 %.
+Both learn from what came before each forecast, so all that is scored was not seen. "worse" is the share of series
+that lose more than 0.1 %.
 """
 import concurrent.futures
 import math
@@ -24,13 +24,13 @@ def backtest(path, lengths, *options):
     return Backtest(path, "--step", step, "--train", train, "--horizon", horizon, "--stride", stride, *options)
 
 
-def one(kind, name, path, lengths):
-    usual, tuned = backtest(path, lengths), backtest(path, lengths, "--tune")
-    a, b, how = wql(usual.scored()), wql(tuned.scored()), tuned.result["tuned"]
+def one(option, kind, name, path, lengths):
+    usual, tuned = backtest(path, lengths), backtest(path, lengths, f"--{option}")
+    a, b, how = wql(usual.scored()), wql(tuned.scored()), tuned.result.get("tuned", {})
     days = usual.result["points"] * usual.result["step_s"] / 86400
     return {"kind": kind, "series": name, "usual": a, "tuned": b, "gain": math.log(a / b) if a > 0 and b > 0 else 0.0,
-            "ms_a_day": how["cpu_ms"] / max(days, 1), "proof": how["gain"], "searches": how["searches"],
-            "changes": how["changes"]}
+            "ms_a_day": how.get("cpu_ms", 0) / max(days, 1), "proof": how.get("gain"), "searches": how.get("searches"),
+            "changes": how.get("changes")}
 
 
 def m4_jobs(data, directory):
@@ -52,13 +52,13 @@ def trace_jobs(data):
                 yield kind, name, os.path.join(data, path), lengths
 
 
-def run(data):
+def run(data, option):
     with tempfile.TemporaryDirectory() as directory:
         jobs = [*trace_jobs(data), *m4_jobs(data, directory)]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            rows = list(pool.map(lambda job: one(*job), jobs))
+            rows = list(pool.map(lambda job: one(option, *job), jobs))
     if not rows:
-        print(f"tune: skipped, no series in {data}")
+        print(f"{option}: skipped, no series in {data}")
         return {}, []
     figures = {}
     for kind in ("m4", *KINDS, "all"):
@@ -67,10 +67,11 @@ def run(data):
             continue
         gain = 1 - math.exp(-sum(r["gain"] for r in some) / len(some))
         worse = sum(r["gain"] < -WORSE for r in some) / len(some)
-        print(f"tune {kind:5} {len(some):3} series: {100 * gain:5.2f} % lower loss, {100 * worse:4.1f} % worse, at worst "
+        print(f"{option} {kind:5} {len(some):3} series: {100 * gain:5.2f} % lower loss, {100 * worse:4.1f} % worse, at worst "
               f"{-100 * min(r['gain'] for r in some):.1f} %; {sum(r['ms_a_day'] for r in some) / len(some):.0f} ms CPU a "
               "series a day", flush=True)
         if kind == "all":
-            figures = {"tune_gain": gain, "tune_worse": worse,
-                       "tune_ms_a_day": sum(r["ms_a_day"] for r in some) / len(some)}
+            figures = {f"{option}_gain": gain, f"{option}_worse": worse}
+            if option == "tune":
+                figures["tune_ms_a_day"] = sum(r["ms_a_day"] for r in some) / len(some)
     return figures, rows
