@@ -153,6 +153,44 @@ static void constant_and_empty_series_are_left_alone(void **state)
 	series_free(empty);
 }
 
+static double odd(int kind, int t, uint64_t *seed)
+{
+	switch (kind) {
+	case 0:
+		return t % 2 ? 0 : 1e6;
+	case 1:
+		return 1e15 * input_random(seed);
+	case 2:
+		return t % 300 == 0 ? 1e29 : input_random(seed);
+	case 3:
+		return t % 131 * 1e4;
+	default:
+		return t % 7 ? NAN : 1e-30 * input_random(seed);
+	}
+}
+
+static void forecasts_of_any_input_stay_finite_and_bounded(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 5; kind++) {
+		struct series *s = hourly();
+		uint64_t seed = (uint64_t)kind;
+		double most = 0;
+
+		for (int t = 0; t < 500; t++) {
+			double x = odd(kind, t, &seed);
+			struct forecast f;
+
+			most = fmax(most, x);
+			feed(s, x, true);
+			series_predict(s, 1 + t % 2, &f);
+			for (int i = 0; i < FORECAST_LEVELS; i++)
+				assert_true(f.q[i] >= 0 && f.q[i] <= 4.000001 * most);
+		}
+		series_free(s);
+	}
+}
+
 static void every_field_can_be_searched(void **state)
 {
 	struct series_tuning t;
@@ -176,6 +214,7 @@ int main(void)
 		cmocka_unit_test(noise_has_nothing_to_tune),
 		cmocka_unit_test(tuning_is_the_same_again_and_saved),
 		cmocka_unit_test(constant_and_empty_series_are_left_alone),
+		cmocka_unit_test(forecasts_of_any_input_stay_finite_and_bounded),
 		cmocka_unit_test(every_field_can_be_searched),
 	};
 
