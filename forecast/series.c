@@ -22,6 +22,7 @@
 #define FIRST_SEARCH 24
 #define QUARTILES_SD 1.349 /* between the quartiles of a normal distribution, in sd */
 #define PEAK_LOOKS   64    /* steps at which the events of a peak are looked at */
+#define UNEARNED     1e-3F
 #define FIRST_TUNE   240
 #define MIN_SCORED   20    /* forecasts of a horizon that came true or not, before it is reported */
 
@@ -444,9 +445,17 @@ size_t series_save_size(const struct series *s)
 	return blob_size(s->size_bytes);
 }
 
-void series_share(struct series *s, const struct gru *weights)
+static void point_at(struct series *s, const struct gru *weights)
 {
 	s->outer.gru = series_past(s)->gru = weights;
+}
+
+/* A network that is new here has to earn its weight. */
+void series_share(struct series *s, const struct gru *weights)
+{
+	for (uint32_t b = 0; !s->outer.gru && b < s->n_buckets; b++)
+		s->buckets[b].scores[SERIES_MODELS - 1].weight = UNEARNED;
+	point_at(s, weights);
 }
 
 size_t series_save(const struct series *s, void *buf, size_t size)
@@ -455,9 +464,9 @@ size_t series_save(const struct series *s, void *buf, size_t size)
 	struct series *own = (struct series *)s;
 	size_t n;
 
-	series_share(own, NULL);
+	point_at(own, NULL);
 	n = blob_save(KIND, s, s->size_bytes, buf, size);
-	series_share(own, weights);
+	point_at(own, weights);
 	return n;
 }
 
@@ -475,7 +484,7 @@ int series_load(struct series *s, const void *buf, size_t size)
 		return -EINVAL;
 	weights = s->outer.gru;
 	memcpy(s, state, s->size_bytes);
-	series_share(s, weights);
+	point_at(s, weights);
 	s->outer.searching = s->outer.tuning_out = 0;
 	return 0;
 }
