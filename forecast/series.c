@@ -24,7 +24,7 @@
 #define PEAK_LOOKS   64    /* steps at which the events of a peak are looked at */
 #define UNEARNED     1e-3F
 #define FIRST_TUNE   240
-#define MIN_SCORED   20    /* forecasts of a horizon that came true or not, before it is reported */
+#define MIN_SCORED   20 /* forecasts of a horizon that came true or not, before it is reported */
 
 static uint32_t aligned(size_t at)
 {

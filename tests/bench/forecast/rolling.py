@@ -140,5 +140,5 @@ def run(data, with_r):
         figures.update({f"{kind}_{k}": sum(r[k] for r in rows) / len(rows)
                         for k in ("update_us", "forecast_us", "state_kib")})
         raw += rows
-    figures.update({k: figures[f"hour_{k}"] for k in ("update_us", "forecast_us", "state_kib") if f"hour_{k}" in figures})
+    figures.update({k: figures[f"hour_{k}"] for k in ("update_us", "forecast_us") if f"hour_{k}" in figures})
     return figures, raw
