@@ -249,43 +249,55 @@ static void innovations(const double *w, size_t n, double *shock)
 	}
 }
 
-/* Fits @ret->order to @w[n] of innovations @shock. Returns AICc, INFINITY where it is not to be. */
-static double fit(const double *w, const double *shock, size_t n, struct arma *ret)
-{
-	unsigned int p = ret->order.p, inputs = p + ret->order.q;
-	double a[MAX_INPUTS][MAX_INPUTS] = {}, b[MAX_INPUTS] = {}, squares = 0, used, k;
+/* Sums of products of what the largest order looks at, and of that with the value itself. */
+struct moments {
+	double in[MAX_INPUTS][MAX_INPUTS], out[MAX_INPUTS], squares, n;
+};
 
+/* Of @w[n] and its innovations @shock. */
+static void sum_up(const double *w, const double *shock, size_t n, struct moments *ret)
+{
+	*ret = (struct moments){.n = (double)(n - LONG_AR)};
 	for (size_t t = LONG_AR; t < n; t++) {
 		double in[MAX_INPUTS];
 
-		for (unsigned int i = 0; i < inputs; i++)
-			in[i] = i < p ? w[t - 1 - i] : shock[t - 1 - (i - p)];
-		for (unsigned int i = 0; i < inputs; i++) {
+		for (unsigned int i = 0; i < MAX_INPUTS; i++)
+			in[i] = i < MAX_P ? w[t - 1 - i] : shock[t - 1 - (i - MAX_P)];
+		for (unsigned int i = 0; i < MAX_INPUTS; i++) {
 			for (unsigned int j = 0; j <= i; j++)
-				a[i][j] += in[i] * in[j];
-			b[i] += in[i] * w[t];
+				ret->in[i][j] += in[i] * in[j];
+			ret->out[i] += in[i] * w[t];
 		}
+		ret->squares += w[t] * w[t];
 	}
-	for (unsigned int i = 0; i < inputs; i++)
+}
+
+/* Fits @ret->order. Returns AICc, INFINITY where it is not to be taken. */
+static double fit(const struct moments *m, struct arma *ret)
+{
+	unsigned int p = ret->order.p, inputs = p + ret->order.q;
+	double a[MAX_INPUTS][MAX_INPUTS], b[MAX_INPUTS], theta[MAX_Q], left = m->squares;
+	double k = inputs + 1;
+
+	for (unsigned int i = 0; i < inputs; i++) {
+		unsigned int row = i < p ? i : MAX_P + i - p;
+
+		for (unsigned int j = 0; j <= i; j++)
+			a[i][j] = m->in[row][j < p ? j : MAX_P + j - p];
 		a[i][i] = a[i][i] * (1 + RIDGE) + RIDGE * RIDGE;
+		b[i] = m->out[row];
+	}
 	if (!solve(a, b, inputs))
 		return INFINITY;
-	for (unsigned int i = 0; i < inputs; i++)
+	for (unsigned int i = 0; i < inputs; i++) {
 		*(i < p ? &ret->ar[i] : &ret->ma[i - p]) = b[i];
-	for (unsigned int i = 0; i < ret->order.q; i++)
-		a[0][i] = -ret->ma[i];
-	if (!stable(ret->ar, p) || !stable(a[0], ret->order.q))
-		return INFINITY;
-	for (size_t t = LONG_AR; t < n; t++) {
-		double e = w[t];
-
-		for (unsigned int i = 0; i < inputs; i++)
-			e -= b[i] * (i < p ? w[t - 1 - i] : shock[t - 1 - (i - p)]);
-		squares += e * e;
+		left -= b[i] * m->out[i < p ? i : MAX_P + i - p];
 	}
-	used = (double)(n - LONG_AR);
-	k = inputs + 1;
-	return used * log(squares / used + 1e-300) + 2 * k * used / (used - k - 1);
+	for (unsigned int i = 0; i < ret->order.q; i++)
+		theta[i] = -ret->ma[i];
+	if (!stable(ret->ar, p) || !stable(theta, ret->order.q))
+		return INFINITY;
+	return m->n * log(fmax(left, 0) / m->n + 1e-300) + 2 * k * m->n / (m->n - k - 1);
 }
 
 /* Values without season and level, oldest first; a gap goes on as before. Returns how many. */
@@ -316,6 +328,7 @@ static void refit(void *state, const struct past *past)
 	       least = INFINITY;
 	size_t n = numbers ? rests(m, past, w) : 0;
 	unsigned int d = UINT32_MAX;
+	struct moments sums = {};
 
 	if (n == 0)
 		return;
@@ -326,10 +339,12 @@ static void refit(void *state, const struct past *past)
 		const double *values = one.order.d > 0 ? changes : w + 1;
 		double aicc;
 
-		if (one.order.d != d)
+		if (one.order.d != d) {
 			innovations(values, n - 1, shock);
+			sum_up(values, shock, n - 1, &sums);
+		}
 		d = one.order.d;
-		aicc = fit(values, shock, n - 1, &one);
+		aicc = fit(&sums, &one);
 		if (aicc < least) {
 			least = aicc;
 			m->fit = one;
