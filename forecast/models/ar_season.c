@@ -10,18 +10,16 @@
 #include <string.h>
 
 #include "agent/base/util.h"
+#include "forecast/models/adjusted.h"
 #include "forecast/models/models.h"
-#include "forecast/models/seasons.h"
 #include "forecast/rls.h"
 
-#define LAGS       5 /* newest ones that are looked at */
-#define MEANS      2 /* short means */
-#define INPUTS     (1 + LAGS + MEANS)
-#define LOOSE      30.0 /* of the ridge */
-#define LEVEL_STEP 0.01
-#define REACH      0.3 /* of a forecast beyond what was seen, in shares of its range */
-#define WILD       8.0 /* mean errors: more is a burst, which is not to echo */
-#define SHIFT_RUN  3   /* in a row on one side: the level has moved */
+#define LAGS      5 /* newest ones that are looked at */
+#define MEANS     2 /* short means */
+#define INPUTS    (1 + LAGS + MEANS)
+#define LOOSE     30.0 /* of the ridge */
+#define WILD      8.0  /* mean errors: more is a burst, which is not to echo */
+#define SHIFT_RUN 3    /* in a row on one side: the level has moved */
 
 static const double mean_step[MEANS] = {0.25, 0.06};
 
@@ -33,23 +31,13 @@ struct rests {
 struct ar_season {
 	struct rls rls;
 	struct rests now, end; /* at the newest value, and at the end of the path */
-	double level, lowest, highest;
 	int32_t run;
-	uint32_t n_values;
-	uint32_t n_path, path_max, effects_at; /* steps of the path; where the effects lie */
-	struct seasons seasons;
-	float path[]; /* then the effects of the seasons */
+	struct adjusted all; /* last: its numbers follow */
 };
-
-static season_effect *effects(const struct ar_season *m)
-{
-	return (season_effect *)((char *)m + m->effects_at);
-}
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct ar_season) + conf->horizon * sizeof(float) +
-	       seasons_room(conf) * sizeof(season_effect);
+	return sizeof(struct ar_season) + adjusted_room(conf);
 }
 
 static void init(void *state, const struct past *past, const struct series_conf *conf)
@@ -57,10 +45,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	struct ar_season *m = state;
 
 	(void)past;
-	m->path_max = conf->horizon;
-	m->effects_at = (uint32_t)(sizeof(*m) + conf->horizon * sizeof(float));
-	m->lowest = INFINITY;
-	m->highest = -INFINITY;
+	adjusted_init(&m->all, conf);
 	rls_init(&m->rls, INPUTS, LOOSE);
 }
 
@@ -69,7 +54,7 @@ static void inputs(const struct ar_season *m, const struct rests *r, double *in)
 	size_t n = 0;
 
 	in[n++] = 0.1; /* small, so that the ridge holds the drift near none */
-	in[n++] = m->level - r->lag[0];
+	in[n++] = m->all.level - r->lag[0];
 	for (size_t i = 0; i + 1 < LAGS; i++)
 		in[n++] = r->lag[i] - r->lag[i + 1];
 	for (size_t i = 0; i < MEANS; i++)
@@ -97,7 +82,7 @@ static double tame(struct ar_season *m, double rest, double error)
 {
 	double most = WILD * m->rls.error;
 
-	if (m->n_values < 30 || fabs(error) <= most) {
+	if (m->all.n_values <= 30 || fabs(error) <= most) {
 		m->run = 0;
 		return rest;
 	}
@@ -105,7 +90,7 @@ static double tame(struct ar_season *m, double rest, double error)
 	if (abs(m->run) < SHIFT_RUN)
 		return rest - error + copysign(most, error);
 	m->run = 0;
-	m->level = rest;
+	m->all.level = rest;
 	start(&m->now, rest);
 	return rest;
 }
@@ -113,62 +98,48 @@ static double tame(struct ar_season *m, double rest, double error)
 static void observe(void *state, const struct past *past, double x)
 {
 	struct ar_season *m = state;
-	uint64_t step = past->steps - 1;
-	double season = seasons_at(&m->seasons, effects(m), step), rest = x - season, in[RLS_MAX],
-	       gain;
+	double rest = x - adjusted_season(&m->all, past->steps - 1), in[RLS_MAX];
 
-	m->n_path = 0;
+	m->all.n_path = 0;
 	inputs(m, &m->now, in);
 	if (isnan(x)) {
 		push(&m->now, m->now.lag[0] + rls_predict(&m->rls, in));
 		return;
 	}
-	if (m->n_values == 0) {
-		m->level = m->seasons.n > 0 ? m->level : x;
-		start(&m->now, m->level);
+	adjusted_see(&m->all, x);
+	if (m->all.n_values == 1) {
+		start(&m->now, m->all.level);
 	} else {
 		double before = m->now.lag[0], error = rest - before - rls_predict(&m->rls, in);
 
 		rls_learn(&m->rls, in, rest - before, 1 - (double)past->tuning.forget);
 		rest = tame(m, rest, error);
 	}
-	m->n_values++;
-	m->lowest = fmin(m->lowest, x);
-	m->highest = fmax(m->highest, x);
-	gain = LEVEL_STEP * (double)past->tuning.level;
-	if (seasons_first_cycle(&m->seasons, step))
-		gain *= 0.3;
-	else if (m->seasons.n == 0)
-		gain = fmax(gain, 1.0 / m->n_values);
-	seasons_tune(&m->seasons, past);
-	seasons_learn(&m->seasons, effects(m), step, rest - m->level);
-	m->level += gain * (rest - m->level);
+	adjusted_learn(&m->all, past, rest - m->all.level);
 	push(&m->now, rest); /* as it came: the season has learned from it since */
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	struct ar_season *m = state;
-	double in[RLS_MAX], reach = REACH * (m->highest - m->lowest);
+	struct adjusted *all = &m->all;
 
-	if (m->n_values == 0) {
+	if (all->n_values == 0) {
 		*ret = models_point(past_last(past));
 		return;
 	}
-	step = MIN(step, m->path_max);
-	if (m->n_path == 0)
+	step = MIN(step, all->path_max);
+	if (all->n_path == 0)
 		m->end = m->now;
-	for (; m->n_path < step; m->n_path++) {
-		uint64_t at = past->steps + m->n_path;
-		double x, season = seasons_at(&m->seasons, effects(m), at);
+	while (all->n_path < step) {
+		double in[RLS_MAX], season = adjusted_season(all, past->steps + all->n_path);
 
 		inputs(m, &m->end, in);
-		x = m->end.lag[0] + rls_predict(&m->rls, in) + season;
-		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
-		m->path[m->n_path] = (float)x;
-		push(&m->end, x - season);
+		push(&m->end,
+		     adjusted_go_on(all, m->end.lag[0] + rls_predict(&m->rls, in) + season) -
+			     season);
 	}
-	*ret = models_point(m->path[step - 1]);
+	*ret = models_point(all->path[step - 1]);
 }
 
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
@@ -176,25 +147,19 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 {
 	struct ar_season *m = state;
 
-	seasons_start(&m->seasons, effects(m), past, steps, n);
-	if (m->seasons.n > 0)
-		m->level = level;
+	adjusted_set_periods(&m->all, past, steps, n, level);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
 {
 	struct ar_season *m = state;
-	double shift = past_shift_log(m->level, from, to) - m->level;
+	double shift = adjusted_rescale(&m->all, from, to);
 
 	(void)past;
-	m->n_path = 0;
-	m->level += shift;
 	for (size_t i = 0; i < LAGS; i++)
 		m->now.lag[i] += shift;
 	for (size_t i = 0; i < MEANS; i++)
 		m->now.mean[i] += shift;
-	m->lowest = past_shift_log(m->lowest, from, to);
-	m->highest = past_shift_log(m->highest, from, to);
 }
 
 const struct forecast_model model_ar_season = {

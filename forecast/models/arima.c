@@ -11,8 +11,8 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
+#include "forecast/models/adjusted.h"
 #include "forecast/models/models.h"
-#include "forecast/models/seasons.h"
 
 #define MAX_P       3
 #define MAX_Q       2
@@ -22,11 +22,9 @@
 #define FIT_LEAST   40
 #define STABLE      0.97 /* partial autocorrelations of both polynomials stay below */
 #define RIDGE       1e-6
-#define LEVEL_STEP  0.01
 #define WILD        6.0 /* mean errors that one counts at most */
 #define SHIFT_RUN   3   /* in a row on one side: the level has moved */
 #define ERROR_STEPS 100.0
-#define REACH       0.3 /* of a forecast beyond what was seen, in shares of its range */
 
 struct order {
 	unsigned int d, p, q;
@@ -51,23 +49,14 @@ struct lags {
 struct arima {
 	struct arma fit; /* all that refit writes */
 	struct lags now, end;
-	double level, lowest, highest, error;
+	double error; /* mean size of innovations */
 	int32_t run;
-	uint32_t n_values;
-	uint32_t n_path, path_max, effects_at;
-	struct seasons seasons;
-	float path[]; /* then the effects of the seasons */
+	struct adjusted all; /* last: its numbers follow */
 };
-
-static season_effect *effects(const struct arima *m)
-{
-	return (season_effect *)((char *)m + m->effects_at);
-}
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct arima) + conf->horizon * sizeof(float) +
-	       seasons_room(conf) * sizeof(season_effect);
+	return sizeof(struct arima) + adjusted_room(conf);
 }
 
 static void init(void *state, const struct past *past, const struct series_conf *conf)
@@ -75,10 +64,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	struct arima *m = state;
 
 	(void)past;
-	m->path_max = conf->horizon;
-	m->effects_at = (uint32_t)(sizeof(*m) + conf->horizon * sizeof(float));
-	m->lowest = INFINITY;
-	m->highest = -INFINITY;
+	adjusted_init(&m->all, conf);
 	/* Until it is fitted: simple exponential smoothing. */
 	m->fit = (struct arma){.order = {1, 0, 1}, .ma = {-0.5}};
 }
@@ -108,7 +94,7 @@ static bool shifted(struct arima *m, double *shock)
 {
 	double most = WILD * m->error;
 
-	if (m->n_values < FIT_LEAST || fabs(*shock) <= most) {
+	if (m->all.n_values < FIT_LEAST || fabs(*shock) <= most) {
 		m->run = 0;
 		return false;
 	}
@@ -122,61 +108,54 @@ static bool shifted(struct arima *m, double *shock)
 static void observe(void *state, const struct past *past, double x)
 {
 	struct arima *m = state;
-	uint64_t step = past->steps - 1;
-	double rest, shock, gain, expected = next(&m->fit, &m->now);
+	double rest, shock, moved, expected = next(&m->fit, &m->now);
 
-	m->n_path = 0;
+	m->all.n_path = 0;
 	if (isnan(x)) {
 		push(&m->now, expected, 0);
 		return;
 	}
-	m->lowest = fmin(m->lowest, x);
-	m->highest = fmax(m->highest, x);
-	if (m->n_values++ == 0 && m->seasons.n == 0)
-		m->level = x;
-	rest = x - seasons_at(&m->seasons, effects(m), step) - m->level;
+	adjusted_see(&m->all, x);
+	rest = x - adjusted_season(&m->all, past->steps - 1) - m->all.level;
 	shock = rest - expected;
 	if (shifted(m, &shock)) {
-		m->level += rest;
+		m->all.level += rest;
 		m->run = 0;
 		m->now = (struct lags){};
 		return;
 	}
 	rest = expected + shock;
-	m->error += (fabs(shock) - m->error) / fmin(m->n_values, ERROR_STEPS);
-	seasons_learn(&m->seasons, effects(m), step, rest);
+	m->error += (fabs(shock) - m->error) / fmin(m->all.n_values, ERROR_STEPS);
+	moved = adjusted_learn(&m->all, past, rest);
 	push(&m->now, rest, shock);
-	gain = seasons_first_cycle(&m->seasons, step) ? 0.3 * LEVEL_STEP : LEVEL_STEP;
-	m->level += gain * rest;
 	for (size_t i = 0; i <= MAX_P; i++)
-		m->now.rest[i] -= gain * rest;
+		m->now.rest[i] -= moved;
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	struct arima *m = state;
-	double reach = REACH * (m->highest - m->lowest);
+	struct adjusted *all = &m->all;
 
-	if (m->n_values == 0) {
+	if (all->n_values == 0) {
 		*ret = models_point(past_last(past));
 		return;
 	}
-	step = MIN(step, m->path_max);
-	if (m->n_path == 0)
+	step = MIN(step, all->path_max);
+	if (all->n_path == 0)
 		m->end = m->now;
-	for (; m->n_path < step; m->n_path++) {
-		double season = seasons_at(&m->seasons, effects(m), past->steps + m->n_path);
-		double x = m->level + next(&m->fit, &m->end) + season;
+	while (all->n_path < step) {
+		double base = all->level + adjusted_season(all, past->steps + all->n_path);
 
-		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
-		m->path[m->n_path] = (float)x;
-		push(&m->end, x - season - m->level, 0);
+		push(&m->end, adjusted_go_on(all, base + next(&m->fit, &m->end)) - base, 0);
 	}
-	*ret = models_point(m->path[step - 1]);
+	*ret = models_point(all->path[step - 1]);
 }
 
-/* Whether the polynomial 1 - c[0] z - ... has its roots outside the unit circle by a margin: its
- * partial autocorrelations by the step-down recursion (Barndorff-Nielsen, Schou (1973)). */
+/*
+ * Whether the polynomial 1 - c[0] z - ... has its roots outside the unit circle by a margin: its
+ * partial autocorrelations by the step-down recursion (Barndorff-Nielsen, Schou (1973)).
+ */
 static bool stable(const double *c, unsigned int n)
 {
 	double a[MAX_INPUTS];
@@ -311,8 +290,7 @@ static size_t rests(const struct arima *m, const struct past *past, double *ret)
 		double x = past_at(past, lag);
 
 		if (!isnan(x)) {
-			before = x - m->level -
-				 seasons_at(&m->seasons, effects(m), past->steps - 1 - lag);
+			before = x - m->all.level - adjusted_season(&m->all, past->steps - 1 - lag);
 			count++;
 		}
 		ret[i] = before;
@@ -357,9 +335,7 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 {
 	struct arima *m = state;
 
-	seasons_start(&m->seasons, effects(m), past, steps, n);
-	if (m->seasons.n > 0)
-		m->level = level;
+	adjusted_set_periods(&m->all, past, steps, n, level);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
@@ -367,10 +343,7 @@ static void rescale(void *state, const struct past *past, double from, double to
 	struct arima *m = state;
 
 	(void)past;
-	m->n_path = 0;
-	m->level = past_shift_log(m->level, from, to);
-	m->lowest = past_shift_log(m->lowest, from, to);
-	m->highest = past_shift_log(m->highest, from, to);
+	adjusted_rescale(&m->all, from, to);
 }
 
 const struct forecast_model model_arima = {

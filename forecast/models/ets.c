@@ -115,7 +115,6 @@ static void observe(void *state, const struct past *past, double x)
 	whole = x - base - seasons - rho(m) * m->rest;
 	e = cut(m, whole);
 	gain = level_gain(m, step);
-	seasons_tune(&m->seasons, past);
 	if (m->cut_run >= SHIFT_STEPS) {
 		m->level = x - seasons;
 		m->trend = m->rest = 0;
@@ -126,7 +125,7 @@ static void observe(void *state, const struct past *past, double x)
 		m->level = base + gain * deviation;
 		m->trend = fmin(fmax(m->trend + m->beta * e, -TREND_MAX), TREND_MAX);
 		learn_rest(m, (1 - gain) * deviation);
-		seasons_learn(&m->seasons, m->effects, step, deviation);
+		seasons_learn(&m->seasons, m->effects, past, deviation);
 	}
 	m->n_values++;
 	m->error += (fabs(e) - m->error) / fmin(m->n_values, 100);

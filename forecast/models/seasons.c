@@ -19,7 +19,6 @@ void seasons_start(struct seasons *s, season_effect *effects, const struct past 
 	uint32_t used = 0, room = 3 * past->max_period / 2;
 
 	s->n = 0;
-	seasons_tune(s, past);
 	for (size_t i = 0; i < n && i < FORECAST_MAX_PERIODS; i++) {
 		uint32_t side = steps[i] / SMOOTH_SHARE, need = steps[i] + 2 * side + 1;
 
@@ -59,14 +58,17 @@ static double gain_of(const struct season *s, uint64_t step, double least)
 }
 
 /* The shortest season first; each smoothed over neighbouring phases. */
-void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, double deviation)
+void seasons_learn(struct seasons *s, season_effect *effects, const struct past *past,
+		   double deviation)
 {
+	uint64_t step = past->steps - 1;
+
 	for (uint32_t i = s->n; i-- > 0;) {
 		struct season *one = &s->list[i];
 		uint32_t width = 2 * one->side + 1;
 		season_effect *slot = &effects[one->first_window + step % width], *effect;
 		season_effect newest = encode(deviation);
-		double gain = gain_of(one, step, s->gain);
+		double gain = gain_of(one, step, past->tuning.season);
 
 		one->window_sum += newest - *slot;
 		*slot = newest;

@@ -13,7 +13,6 @@ typedef int16_t season_effect;
 /* Plain memory; the effects follow where the owner puts them, seasons_room of them. */
 struct seasons {
 	uint32_t n;
-	float gain; /* smoothing of a season once it is well known */
 	struct season {
 		uint32_t period, first; /* steps; index of its phase 0 in effects */
 		uint32_t side, first_window;
@@ -29,17 +28,12 @@ size_t seasons_room(const struct series_conf *conf);
 void seasons_start(struct seasons *s, season_effect *effects, const struct past *past,
 		   const unsigned int *steps, size_t n);
 
-/* Takes the smoothing that suits the series. */
-static inline void seasons_tune(struct seasons *s, const struct past *past)
-{
-	s->gain = past->tuning.season;
-}
-
 /* Sum of the effects at step @step (from the start of the series). */
 double seasons_at(const struct seasons *s, const season_effect *effects, uint64_t step);
 
-/* Takes @deviation from level and effects into the seasons. */
-void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, double deviation);
+/* Takes the newest value's @deviation from level and effects into the seasons. */
+void seasons_learn(struct seasons *s, season_effect *effects, const struct past *past,
+		   double deviation);
 
 /* Whether at @step the shortest period has not yet been seen once. */
 bool seasons_first_cycle(const struct seasons *s, uint64_t step);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* adjusted.c - level, seasons and path of models of seasonally adjusted values. */
+#include "forecast/models/adjusted.h"
+
+#define LEVEL_STEP  0.01
+#define FIRST_CYCLE 0.3 /* of the step: the level stands still until the season is seen once */
+#define REACH       0.3 /* of a forecast beyond what was seen, in shares of its range */
+
+size_t adjusted_room(const struct series_conf *conf)
+{
+	return conf->horizon * sizeof(float) + seasons_room(conf) * sizeof(season_effect);
+}
+
+static season_effect *effects(const struct adjusted *a)
+{
+	return (season_effect *)(a->path + a->path_max);
+}
+
+void adjusted_init(struct adjusted *a, const struct series_conf *conf)
+{
+	a->path_max = conf->horizon;
+	a->lowest = INFINITY;
+	a->highest = -INFINITY;
+}
+
+void adjusted_set_periods(struct adjusted *a, const struct past *past, const unsigned int *steps,
+			  size_t n, double level)
+{
+	seasons_start(&a->seasons, effects(a), past, steps, n);
+	if (a->seasons.n > 0)
+		a->level = level;
+}
+
+void adjusted_see(struct adjusted *a, double x)
+{
+	if (a->n_values++ == 0 && a->seasons.n == 0)
+		a->level = x;
+	a->lowest = fmin(a->lowest, x);
+	a->highest = fmax(a->highest, x);
+}
+
+double adjusted_season(const struct adjusted *a, uint64_t step)
+{
+	return seasons_at(&a->seasons, effects(a), step);
+}
+
+double adjusted_learn(struct adjusted *a, const struct past *past, double rest)
+{
+	uint64_t step = past->steps - 1;
+	double gain = LEVEL_STEP * (double)past->tuning.level;
+
+	if (seasons_first_cycle(&a->seasons, step))
+		gain *= FIRST_CYCLE;
+	else if (a->seasons.n == 0)
+		gain = fmax(gain, 1.0 / a->n_values);
+	seasons_learn(&a->seasons, effects(a), past, rest);
+	a->level += gain * rest;
+	return gain * rest;
+}
+
+double adjusted_go_on(struct adjusted *a, double x)
+{
+	double reach = REACH * (a->highest - a->lowest);
+
+	x = fmin(fmax(x, a->lowest - reach), a->highest + reach);
+	a->path[a->n_path++] = (float)x;
+	return x;
+}
+
+double adjusted_rescale(struct adjusted *a, double from, double to)
+{
+	double before = a->level;
+
+	a->n_path = 0;
+	a->level = past_shift_log(before, from, to);
+	a->lowest = past_shift_log(a->lowest, from, to);
+	a->highest = past_shift_log(a->highest, from, to);
+	return a->level - before;
+}
