@@ -33,6 +33,11 @@ void waiting_shift(struct waiting_step *w, double from, double to)
 {
 	double x = past_shift_log(w->x, from, to), above = past_shift_log(w->x + w->hi, from, to);
 
+	/* Where the new scale is so coarse that all of it is one point, there is nothing to judge. */
+	if (!((float)(above - x) > 0)) {
+		w->due = 0;
+		return;
+	}
 	w->lo = (float)(x - past_shift_log(w->x - w->lo, from, to));
 	/* As much finer or coarser as the scale is here. */
 	w->unit *= (float)((above - x) / w->hi);

@@ -110,6 +110,14 @@ static double infinite(int t, uint64_t *seed)
 	return t % 2 ? INFINITY : -INFINITY;
 }
 
+/* Nothing for a while, then as much as there can be. */
+static double from_nothing(int t, uint64_t *seed)
+{
+	if (t % 300 < 50)
+		return 0;
+	return (t % 300 < 55 ? 1e3 : 1e9) * (1 + 0.1 * input_random(seed));
+}
+
 static double constant_1e15(int t, uint64_t *seed)
 {
 	(void)t, (void)seed;
@@ -128,7 +136,7 @@ static double copies(int t, uint64_t *seed)
 static input_fn *const inputs[] = {
 	zeros,     constant,    alternating, exponential, decaying,      huge,
 	tiny,      not_numbers, lone_values, jumping,     anything,      sawtooth_with_resets,
-	one_point, negative,    infinite,    copies,      constant_1e15,
+	one_point, negative,    infinite,    copies,      constant_1e15, from_nothing,
 };
 
 static void check(const struct forecast *f, double most)
@@ -138,6 +146,22 @@ static void check(const struct forecast *f, double most)
 		assert_true(isfinite(f->q[i]) && f->q[i] >= 0 && f->q[i] <= 4 * most);
 		assert_true(i == 0 || f->q[i] >= f->q[i - 1]);
 	}
+}
+
+/* What the series thinks of its models stays sound, too. */
+static void check_report(const struct series *s)
+{
+	struct series_report r;
+	double sum = 0;
+
+	series_report(s, &r);
+	assert_true(isfinite(r.loss) && r.loss >= 0);
+	for (size_t m = 0; m < r.n_models; m++) {
+		assert_true(isfinite(r.models[m].loss) && r.models[m].loss >= 0);
+		assert_true(r.models[m].weight >= 0 && r.models[m].weight <= 1);
+		sum += r.models[m].weight;
+	}
+	assert_float_equal(sum, 1, 1e-3);
 }
 
 /* @stated: of events; up to as many as there are ids run at once. */
@@ -169,6 +193,7 @@ static void run(input_fn *input, uint64_t seed, unsigned int horizon, unsigned i
 		}
 		series_predict_peak(s, steps[t % 8], &f);
 		check(&f, most * pow(stated, IDS));
+		check_report(s);
 	}
 	series_free(s);
 }
