@@ -190,7 +190,8 @@ void series_anomaly(const struct series *s, struct series_anomaly *ret);
 struct series_job;
 struct series_job *series_job_take(struct series *s); /* NULL: none due, or no memory */
 void series_job_run(struct series_job *job);
-void series_job_give(struct series *s, struct series_job *job); /* frees @job */
+/* Frees @job; @s NULL: what came of it is thrown away. */
+void series_job_give(struct series *s, struct series_job *job);
 
 /*
  * The same for fitting constants of the series to its past, where that is proven to pay: due once a

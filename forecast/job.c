@@ -41,49 +41,38 @@ struct series *series_copy(const struct series *s)
 	return copy;
 }
 
-static struct series_job *new_job(const struct series *s)
+/* The next turn comes @interval steps later. */
+static struct series_job *take(const struct series *s, struct series_turn *turn, uint64_t interval)
 {
-	struct series_job *job = calloc(1, sizeof(*job));
+	uint64_t step = series_past(s)->steps;
+	struct series_job *job;
 
-	if (!job)
+	if (turn->out || step < turn->next)
 		return NULL;
-	job->copy = series_copy(s);
-	if (job->copy) {
-		series_share(job->copy, NULL); /* they may be gone or others by then */
-		return job;
+	job = calloc(1, sizeof(*job));
+	if (job)
+		job->copy = series_copy(s);
+	if (!job || !job->copy) {
+		free(job);
+		return NULL;
 	}
-	free(job);
-	return NULL;
+	series_share(job->copy, NULL); /* they may be gone or others by then */
+	turn->out = 1;
+	turn->next = step + interval;
+	return job;
 }
 
 struct series_job *series_job_take(struct series *s)
 {
-	uint64_t step = series_past(s)->steps;
-	struct series_job *job;
-
-	if (s->outer.searching || step < s->outer.next_search)
-		return NULL;
-	job = new_job(s);
-	if (!job)
-		return NULL;
-	s->outer.searching = 1;
-	s->outer.next_search = step + search_interval(s, step);
-	return job;
+	return take(s, &s->outer.search, search_interval(s, series_past(s)->steps));
 }
 
 struct series_job *series_tune_take(struct series *s)
 {
-	uint64_t step = series_past(s)->steps;
-	struct series_job *job;
+	struct series_job *job = take(s, &s->outer.tune, tune_interval(s, series_past(s)->steps));
 
-	if (s->outer.tuning_out || step < s->outer.next_tune)
-		return NULL;
-	job = new_job(s);
-	if (!job)
-		return NULL;
-	job->tunes = true;
-	s->outer.tuning_out = 1;
-	s->outer.next_tune = step + tune_interval(s, step);
+	if (job)
+		job->tunes = true;
 	return job;
 }
 
@@ -234,23 +223,23 @@ static void give_searched(struct series *s, const struct series_job *job)
 		adopt(s, job->copy);
 	for (size_t m = 0; m < SERIES_MODELS && !job->changed; m++)
 		memcpy(series_model(s, m), series_model(job->copy, m), forecast_models[m]->fitted);
-	s->outer.searching = 0;
+	s->outer.search.out = 0;
 }
 
 static void give_tuned(struct series *s, const struct series_tuned *tuned)
 {
 	s->outer.tuned = *tuned;
 	series_past(s)->tuning = tuned->tuning;
-	s->outer.tuning_out = 0;
+	s->outer.tune.out = 0;
 }
 
 void series_job_give(struct series *s, struct series_job *job)
 {
 	if (!job)
 		return;
-	if (job->tunes)
+	if (s && job->tunes)
 		give_tuned(s, &job->tuned);
-	else
+	else if (s)
 		give_searched(s, job);
 	series_free(job->copy);
 	free(job);

@@ -140,10 +140,10 @@ int series_new(const struct series_conf *conf, struct series **ret)
 	memcpy(s, &head, sizeof(head));
 	lay_buckets(s);
 	s->outer.newest = NAN;
-	s->outer.next_search = FIRST_SEARCH;
+	s->outer.search.next = FIRST_SEARCH;
 	anomaly_init(&s->outer.anomaly);
 	series_tuning_init(&s->outer.tuned.tuning);
-	s->outer.next_tune = FIRST_TUNE;
+	s->outer.tune.next = FIRST_TUNE;
 	series_restart(s, NULL, 0, 0, 0);
 	*ret = take_ptr(s);
 	return 0;
@@ -485,6 +485,6 @@ int series_load(struct series *s, const void *buf, size_t size)
 	weights = s->outer.gru;
 	memcpy(s, state, s->size_bytes);
 	point_at(s, weights);
-	s->outer.searching = s->outer.tuning_out = 0;
+	s->outer.search.out = s->outer.tune.out = 0;
 	return 0;
 }

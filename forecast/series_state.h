@@ -80,9 +80,10 @@ struct series {
 	struct series_outer {
 		double newest, max; /* as measured, events included */
 		uint64_t count;
-		uint64_t next_search; /* step at which periods are looked for again */
-		uint64_t searching;   /* a job is out */
-		uint64_t next_tune, tuning_out;
+		struct series_turn {
+			uint64_t next; /* step at which a job is due */
+			uint64_t out;  /* whether one is out */
+		} search, tune;
 		struct series_tuned tuned;
 		const struct gru *gru; /* NULL in saved bytes */
 		struct events events;

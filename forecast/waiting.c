@@ -33,7 +33,8 @@ void waiting_shift(struct waiting_step *w, double from, double to)
 {
 	double x = past_shift_log(w->x, from, to), above = past_shift_log(w->x + w->hi, from, to);
 
-	/* Where the new scale is so coarse that all of it is one point, there is nothing to judge. */
+	/* Where the new scale is so coarse that all of it is one point, there is nothing to judge.
+	 */
 	if (!((float)(above - x) > 0)) {
 		w->due = 0;
 		return;

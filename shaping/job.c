@@ -81,17 +81,6 @@ static bool has_series(const struct controller *c, const struct series *wanted)
 	return false;
 }
 
-/* A job whose series a reload has dropped ends in one that is thrown away. */
-static void give_to_nobody(struct series_job *job)
-{
-	const struct series_conf conf = {NS_PER_S, 1, 8};
-	struct series *s = NULL;
-
-	if (series_new(&conf, &s) == 0)
-		series_job_give(s, job);
-	series_free(s);
-}
-
 static void give_fit(struct controller *c, struct gru_fit *fit)
 {
 	if (c)
@@ -104,9 +93,7 @@ void controller_job_give(struct controller *c, struct tick_job *job)
 {
 	if (job->fit)
 		give_fit(c, job->fit);
-	else if (c && has_series(c, job->series))
-		series_job_give(job->series, job->job);
-	else
-		give_to_nobody(job->job);
+	else /* to nobody where a reload has dropped its series */
+		series_job_give(c && has_series(c, job->series) ? job->series : NULL, job->job);
 	free(job);
 }
