@@ -9,8 +9,9 @@
 #define SHARE      0.01 /* of all weight, handed out evenly */
 #define SHIFT_MIN  -6.0
 #define SHIFT_MAX  12.0
-#define TEMPER     0.3  /* what is left of a distance beyond the largest value seen */
-#define EQUAL      1e-9 /* nearer values are the same: neither over nor under */
+#define TEMPER     0.3        /* what is left of a distance beyond the largest value seen */
+#define COUNT_MAX  1048576.0f /* of values that taught a correction */
+#define EQUAL      1e-9       /* nearer values are the same: neither over nor under */
 
 #define TAIL_FROM  0.05  /* share of values above .95, where the tail begins */
 #define TAIL_PRIOR 10.0  /* excesses that the first guess of the tail is worth */
@@ -177,7 +178,8 @@ void grid_learn(struct grid_shift *c, const double *raw, const double *q, double
 	double first = fmin(RATE_FIRST / (c->n + 10), 0.1), losses[GRID_PACES] = {};
 	double half = grid_half(raw);
 
-	c->n = fminf(c->n + 1, 1e6f);
+	/* Goes round far up, so that the chance of rounding never stands still. */
+	c->n = c->n < COUNT_MAX ? c->n + 1 : COUNT_MAX / 2;
 	if (x > q[Q95] + EQUAL)
 		learn_tail(c, (x - q[Q95]) / half, pace);
 	for (int k = 0; k < GRID_PACES; k++) {

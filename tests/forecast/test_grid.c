@@ -22,14 +22,18 @@ static double laplace(uint64_t *seed)
 	return -copysign(log(1 - 2 * fabs(u)), u);
 }
 
-/* Shares of values above each level once the grid is learned, from a shape that does not fit. */
-static void shares_above(double (*draw)(uint64_t *seed), double *above)
+/*
+ * Shares of values above each level once the grid is learned, from a shape that does not fit, by
+ * one that has seen @seen values before.
+ */
+static void shares_above(double (*draw)(uint64_t *seed), float seen, double *above)
 {
 	struct grid_shift c;
 	uint64_t seed = 5;
 	int counted = 0;
 
 	grid_shift_init(&c);
+	c.n = seen;
 	for (int t = 0; t < VALUES; t++) {
 		double raw[FORECAST_LEVELS], q[FORECAST_LEVELS], x = draw(&seed);
 
@@ -57,7 +61,7 @@ static void levels_hold_on_light_and_heavy_tails(void **state)
 	for (size_t d = 0; d < ARRAY_SIZE(draws); d++) {
 		double above[FORECAST_LEVELS] = {};
 
-		shares_above(draws[d], above);
+		shares_above(draws[d], 0, above);
 		for (int i = 0; i <= Q975; i++)
 			assert_float_equal(above[i], 1 - forecast_level[i], 0.01);
 		/* Beyond .95 from the fitted tail: 20,000 values, 20 of them above .999. */
@@ -65,6 +69,21 @@ static void levels_hold_on_light_and_heavy_tails(void **state)
 			fail_msg("draw %zu: %.4f above .99", d, above[Q99]);
 		if (above[Q999] < 0.0002 || above[Q999] > 0.0035)
 			fail_msg("draw %zu: %.4f above .999", d, above[Q999]);
+	}
+}
+
+/* A second a step, months on. */
+static void levels_hold_after_millions_of_values(void **state)
+{
+	static const float seen[] = {1e6f, 1048575, 1.6e7f};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+		double above[FORECAST_LEVELS] = {};
+
+		shares_above(input_normal, seen[i], above);
+		for (int l = 0; l <= Q975; l++)
+			assert_float_equal(above[l], 1 - forecast_level[l], 0.01);
 	}
 }
 
@@ -88,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(levels_hold_on_light_and_heavy_tails),
+		cmocka_unit_test(levels_hold_after_millions_of_values),
 		cmocka_unit_test(a_level_between_is_read_by_interpolation),
 	};
 
