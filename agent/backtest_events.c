@@ -11,13 +11,6 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 
-static int by_start(const void *a, const void *b)
-{
-	const struct calendar_event *x = a, *y = b;
-
-	return x->starts_real_ns < y->starts_real_ns ? -1 : x->starts_real_ns > y->starts_real_ns;
-}
-
 static int open_regular(const char *path, struct err *e)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -41,7 +34,6 @@ int backtest_events_read(struct backtest_events *events, const char *path,
 	struct calendar_conf conf = {.utc = true};
 	int64_t length = (int64_t)(s->n * s->step_ns);
 	_cleanup_(closep) int fd = open_regular(path, e);
-	struct calendar_event *list;
 	int r;
 
 	if (fd < 0)
@@ -53,21 +45,16 @@ int backtest_events_read(struct backtest_events *events, const char *path,
 				   &conf.to_real_ns))
 		conf.to_real_ns = INT64_MAX;
 	r = calendar_read(fd, path, &conf, &c, e);
-	if (r < 0 || c.n == 0)
+	if (r < 0)
 		return r;
-	list = reallocarray(events->list, events->n + c.n, sizeof(*list));
-	if (!list)
+	if (calendar_merge(&events->known, &c) < 0)
 		return err_set(e, -ENOMEM, "read %s", path);
-	memcpy(list + events->n, c.list, c.n * sizeof(*list));
-	events->list = list;
-	events->n += c.n;
-	qsort(list, events->n, sizeof(*list), by_start);
 	return 0;
 }
 
 void backtest_events_free(struct backtest_events *events)
 {
-	free(events->list);
+	calendar_free(&events->known);
 	*events = (struct backtest_events){};
 }
 
@@ -82,8 +69,8 @@ static int64_t step_of(const struct csv_series *s, int64_t at_ns, bool up)
 void backtest_events_tell(struct backtest_events *events, const struct csv_series *s, size_t index,
 			  size_t horizon, struct series *to)
 {
-	for (; events->next < events->n; events->next++) {
-		const struct calendar_event *v = &events->list[events->next];
+	for (; events->next < events->known.n; events->next++) {
+		const struct calendar_event *v = &events->known.list[events->next];
 		int64_t start = step_of(s, v->starts_real_ns, false) - (int64_t)index;
 		int64_t end = step_of(s, v->ends_real_ns, true) - (int64_t)index;
 
@@ -98,13 +85,13 @@ void backtest_events_tell(struct backtest_events *events, const struct csv_serie
 int backtest_events_effects(const struct backtest_events *events, const struct series *from,
 			    struct backtest_effect **ret)
 {
-	struct backtest_effect *list = calloc(MAX(events->n, 1), sizeof(*list));
+	struct backtest_effect *list = calloc(MAX(events->known.n, 1), sizeof(*list));
 	int n = 0;
 
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < events->n; i++) {
-		const struct calendar_event *v = &events->list[i];
+	for (size_t i = 0; i < events->known.n; i++) {
+		const struct calendar_event *v = &events->known.list[i];
 		int at = 0;
 
 		while (at < n && !streq(list[at].name, v->name))

@@ -9,8 +9,8 @@
 
 /* Those of several files; zeroed: none. */
 struct backtest_events {
-	struct calendar_event *list; /* owned; sorted by start */
-	size_t n, next;
+	struct calendar known; /* calendar_free */
+	size_t next;           /* of them, that the series was not told of */
 };
 
 /* Adds the events of file @path that may be felt in @s. Returns 0, or an errno as calendar_read. */

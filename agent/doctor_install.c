@@ -122,7 +122,7 @@ static void check_policies(const struct doctor *d, struct doctor_finding *ret)
 			   d->policies_dir, strerror(errno));
 		return;
 	}
-	r = policy_load_dir(fd, d->policies_dir, NULL, true, 0, 0, &set, &errors);
+	r = policy_load_dir(fd, d->policies_dir, NULL, true, false, 0, 0, &set, &errors);
 	if (r < 0 && errors.n)
 		doctor_say(ret, DOCTOR_BROKEN, "%.180s",
 			   policy_errors_first(&errors, text, sizeof(text)));

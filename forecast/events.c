@@ -85,10 +85,11 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 	return 0;
 }
 
-void events_clear(struct events *e)
+void events_clear(struct events *e, int64_t now)
 {
 	for (int i = 0; i < EVENTS_MAX; i++)
-		e->list[i].end = -llabs(e->list[i].end);
+		if (e->list[i].end > now)
+			e->list[i].end = -e->list[i].end;
 }
 
 static bool covers(const struct event *v, int64_t step)

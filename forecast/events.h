@@ -45,10 +45,10 @@ struct events {
 int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double multiplier);
 
 /*
- * Drops all events, also running ones; learned effects stay. A running one that is added again goes
- * on with what was measured in it so far.
+ * Drops all events that are not over before step @now, also running ones; learned effects stay. A
+ * running one that is added again goes on with what was measured in it so far.
  */
-void events_clear(struct events *e);
+void events_clear(struct events *e, int64_t now);
 
 /* Whether an event is felt in [from, to). */
 bool events_felt(const struct events *e, int64_t from, int64_t to);

@@ -119,7 +119,7 @@ void series_skip(struct series *s, uint64_t steps);
  * when one is over).
  */
 int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, double multiplier);
-/* Drops all events, running ones too; what was learned of them stays. */
+/* Drops all events that are not over, running ones too; what was learned of them stays. */
 void series_event_clear(struct series *s);
 
 /* A number for the event's name @name: FNV-1a, 32 bits. */

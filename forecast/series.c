@@ -258,7 +258,7 @@ int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, 
 
 void series_event_clear(struct series *s)
 {
-	events_clear(&s->outer.events);
+	events_clear(&s->outer.events, (int64_t)series_past(s)->steps);
 }
 
 uint32_t series_event_id(const char *name)

@@ -117,6 +117,28 @@ static int by_start(const void *a, const void *b)
 	return x->line < y->line ? -1 : x->line > y->line;
 }
 
+static void sort(struct calendar *c)
+{
+	if (c->n > 0)
+		qsort(c->list, c->n, sizeof(*c->list), by_start);
+}
+
+int calendar_merge(struct calendar *to, const struct calendar *from)
+{
+	struct calendar_event *list;
+
+	if (from->n == 0)
+		return 0;
+	list = reallocarray(to->list, to->n + from->n, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	memcpy(list + to->n, from->list, from->n * sizeof(*list));
+	to->list = list;
+	to->n = to->room = to->n + from->n;
+	sort(to);
+	return 0;
+}
+
 /* Where a text begins, after the mark that some programs write. */
 static const char *beginning(const char *text)
 {
@@ -146,8 +168,7 @@ int calendar_parse(const char *name, const char *text, size_t size,
 	r = is_icalendar(text) ? calendar_ics(&f) : calendar_csv(&f);
 	if (r < 0)
 		return r;
-	if (all.n > 0)
-		qsort(all.list, all.n, sizeof(*all.list), by_start);
+	sort(&all);
 	*ret = all;
 	all = (struct calendar){};
 	return 0;

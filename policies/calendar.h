@@ -49,6 +49,9 @@ int calendar_parse(const char *name, const char *text, size_t size,
 int calendar_read(int fd, const char *name, const struct calendar_conf *conf, struct calendar *ret,
 		  struct err *e);
 
+/* Puts the events of @from among those of @to. Returns 0 or -ENOMEM. */
+int calendar_merge(struct calendar *to, const struct calendar *from);
+
 void calendar_free(struct calendar *c);
 
 #endif

@@ -17,8 +17,8 @@
 #include "policies/calendar_private.h"
 #include "policies/libical.h"
 
-#define MAX_DEPTH       8      /* of components */
-#define MAX_OCCURRENCES 100000 /* of one event, those before the time asked for too */
+#define MAX_DEPTH       8       /* of components */
+#define MAX_OCCURRENCES 1000000 /* of one event, those before the time asked for too */
 #define YEAR_MIN        1970
 #define YEAR_MAX        2200
 #define LONGEST_S       INT64_C(6311520000) /* 200 years */
@@ -264,20 +264,40 @@ struct series {
 	struct calendar_event event;
 };
 
-/* Out of the years that are read, nobody asks. */
-static int add_at(struct reader *r, const struct series *s, struct icaltimetype t)
+/* When @s at @t is. Returns false out of the years that are read, which nobody asks for. */
+static bool when(const struct reader *r, const struct series *s, struct icaltimetype t,
+		 int64_t *starts, int64_t *ends)
+{
+	if (to_real_ns(r, t, starts) < 0)
+		return false;
+	*ends = *starts + s->length_ns;
+	if (s->days == 0)
+		return true;
+	r->lib.icaltime_adjust(&t, s->days, 0, 0, 0);
+	return to_real_ns(r, t, ends) == 0;
+}
+
+static bool is_left_out(struct reader *r, const struct series *s, struct icaltimetype t)
+{
+	struct icaltimetype start = s->start;
+	time_t at = r->lib.icaltime_as_timet_with_zone(t, t.zone);
+	const char *uid = r->n_moved > 0 ? r->lib.icalcomponent_get_uid(s->c) : NULL;
+
+	for (size_t i = 0; uid && i < r->n_moved; i++)
+		if (r->moved[i].at == at && streq(uid, r->moved[i].uid))
+			return true;
+	return r->lib.icalproperty_recurrence_is_excluded(s->c, &start, &t);
+}
+
+/* Adds @s at @t, unless it is left out there: which takes longer to say than when it is. */
+static int add_at(struct reader *r, const struct series *s, struct icaltimetype t, bool moved)
 {
 	struct calendar_event event = s->event;
-	struct icaltimetype end = t;
 
-	if (to_real_ns(r, t, &event.starts_real_ns) < 0)
+	if (!when(r, s, t, &event.starts_real_ns, &event.ends_real_ns) ||
+	    event.ends_real_ns <= r->f->conf->from_real_ns ||
+	    event.starts_real_ns >= r->f->conf->to_real_ns || (!moved && is_left_out(r, s, t)))
 		return 0;
-	event.ends_real_ns = event.starts_real_ns + s->length_ns;
-	if (s->days > 0) {
-		r->lib.icaltime_adjust(&end, s->days, 0, 0, 0);
-		if (to_real_ns(r, end, &event.ends_real_ns) < 0)
-			return 0;
-	}
 	return calendar_add(r->f, &event);
 }
 
@@ -307,20 +327,6 @@ static int measure(struct reader *r, struct series *s)
 	return 0;
 }
 
-static bool is_left_out(struct reader *r, const struct series *s, struct icaltimetype t)
-{
-	struct icaltimetype start = s->start;
-	time_t at = r->lib.icaltime_as_timet_with_zone(t, t.zone);
-
-	for (size_t i = 0; i < r->n_moved; i++) {
-		const char *uid = r->lib.icalcomponent_get_uid(s->c), *moved = r->moved[i].uid;
-
-		if (r->moved[i].at == at && uid && moved && streq(uid, moved))
-			return true;
-	}
-	return r->lib.icalproperty_recurrence_is_excluded(s->c, &start, &t);
-}
-
 /* Occurrences by rule @rule until the time asked for is over. */
 static int repeat(struct reader *r, const struct series *s, icalproperty *rule)
 {
@@ -331,18 +337,19 @@ static int repeat(struct reader *r, const struct series *s, icalproperty *rule)
 
 	if (!i)
 		return bad(r, line_of(r, s->event.line, "RRULE"), "RRULE cannot be read");
-	for (; err == 0; n++) {
+	while (err == 0) {
 		struct icaltimetype t = lib->icalrecur_iterator_next(i);
-		int64_t at;
+		int64_t starts = INT64_MIN, ends;
 
-		if (lib->icaltime_is_null_time(t) || t.year > YEAR_MAX ||
-		    (to_real_ns(r, t, &at) == 0 && at >= r->f->conf->to_real_ns))
+		if (lib->icaltime_is_null_time(t) || t.year > YEAR_MAX)
 			break;
-		if (n == MAX_OCCURRENCES)
+		if (when(r, s, t, &starts, &ends) && starts >= r->f->conf->to_real_ns)
+			break;
+		if (n++ == MAX_OCCURRENCES)
 			err = bad(r, line_of(r, s->event.line, "RRULE"),
-				  "the event comes more than 100000 times");
-		else if (!is_left_out(r, s, t))
-			err = add_at(r, s, t);
+				  "the event comes more than 1000000 times");
+		else
+			err = add_at(r, s, t, false);
 	}
 	lib->icalrecur_iterator_free(i);
 	return err;
@@ -360,8 +367,7 @@ static int add_dates(struct reader *r, const struct series *s)
 		if (lib->icaltime_is_null_time(t))
 			return bad(r, line_of(r, s->event.line, "RDATE"), "RDATE needs a time");
 		t.zone = t.zone ? t.zone : s->start.zone;
-		if (!is_left_out(r, s, t))
-			err = add_at(r, s, t);
+		err = add_at(r, s, t, false);
 	}
 	return err;
 }
@@ -386,12 +392,12 @@ static int read_event(struct reader *r, icalcomponent *c, uint32_t line)
 	if (err == 0)
 		err = measure(r, &s);
 	if (err == 0 && !lib->icaltime_is_null_time(lib->icalcomponent_get_recurrenceid(c)))
-		return add_at(r, &s, s.start);
+		return add_at(r, &s, s.start, true);
 	rule = lib->icalcomponent_get_first_property(c, ICAL_RRULE_PROPERTY);
-	if (err == 0 && rule)
-		err = repeat(r, &s, rule);
-	else if (err == 0 && !is_left_out(r, &s, s.start))
-		err = add_at(r, &s, s.start);
+	if (err == 0 && rule && lib->icalcomponent_get_next_property(c, ICAL_RRULE_PROPERTY))
+		err = bad(r, line_of(r, line, "RRULE"), "more than one RRULE");
+	if (err == 0)
+		err = rule ? repeat(r, &s, rule) : add_at(r, &s, s.start, false);
 	return err < 0 ? err : add_dates(r, &s);
 }
 

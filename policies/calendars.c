@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "agent/base/cleanup.h"
 #include "policies/calendar.h"
@@ -40,7 +39,6 @@ static int read_one(const struct policy_input *in, const char *name, int64_t now
 	char path[POLICY_PATH_MAX + POLICY_NAME_MAX], shown[POLICY_PATH_MAX + POLICY_NAME_MAX];
 	struct findings file = {.to = c->f->to, .file = shown};
 	_cleanup_(closep) int fd = -1;
-	struct calendar_event *list;
 	struct err e = {};
 
 	beside(path, sizeof(path), in->at, name);
@@ -51,52 +49,68 @@ static int read_one(const struct policy_input *in, const char *name, int64_t now
 			       fd < 0 ? "the calendar cannot be used" : e.text);
 		return -EINVAL;
 	}
-	if (read.n == 0)
-		return 0;
-	list = reallocarray(all->list, all->n + read.n, sizeof(*list));
-	if (!list) {
+	if (calendar_merge(all, &read) < 0) {
 		findings_error(c->f, c->line, c->column, "%s", strerror(ENOMEM));
 		return -EINVAL;
 	}
-	all->list = list;
-	memcpy(list + all->n, read.list, read.n * sizeof(*list));
-	all->n += read.n;
 	return 0;
 }
 
-static int by_start(const void *a, const void *b)
+int policy_calendars_replace(struct policy_service *s, const struct policy_event *list, size_t n)
 {
-	const struct calendar_event *x = a, *y = b;
+	struct policy_event *all;
 
-	return x->starts_real_ns < y->starts_real_ns ? -1 : x->starts_real_ns > y->starts_real_ns;
-}
-
-/* Replaces the events of @s that are not its own by the first ones of @all. Returns 0 or -ENOMEM.
- */
-static int replace(struct policy_service *s, const struct calendar *all)
-{
-	size_t n = all->list ? MIN(all->n, POLICY_MAX_EVENTS - s->n_own_events) : 0;
-	struct policy_event *list;
-
-	list = calloc(MAX(s->n_own_events + n, 1), sizeof(*list));
-	if (!list)
+	n = MIN(n, POLICY_MAX_EVENTS - s->n_own_events);
+	all = calloc(MAX(s->n_own_events + n, 1), sizeof(*all));
+	if (!all)
 		return -ENOMEM;
-	if (s->n_own_events > 0)
-		memcpy(list, s->events, s->n_own_events * sizeof(*list));
+	for (size_t i = 0; i < s->n_own_events; i++)
+		all[i] = s->events[i];
 	for (size_t i = 0; i < n; i++) {
-		const struct calendar_event *from = &all->list[i];
-		struct policy_event *to = &list[s->n_own_events + i];
-
-		(void)copy_str(to->name, sizeof(to->name), from->name);
-		to->starts_real_ns = from->starts_real_ns;
-		to->lasts_ns = (uint64_t)from->ends_real_ns - (uint64_t)from->starts_real_ns;
-		to->multiplier = from->multiplier;
-		to->at = s->at;
+		all[s->n_own_events + i] = list[i];
+		all[s->n_own_events + i].at = s->at;
 	}
 	free(s->events);
-	s->events = list;
+	s->events = all;
 	s->n_events = s->n_own_events + n;
 	return 0;
+}
+
+int policy_calendars_hand_on(const struct policy_set *from, struct policy_set *to)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < to->n_services && err == 0; i++) {
+		struct policy_service *s = &to->services[i];
+
+		for (size_t k = 0; k < from->n_services; k++) {
+			const struct policy_service *old = &from->services[k];
+
+			if (s->n_calendars > 0 && streq(s->name, old->name) &&
+			    s->n_calendars == old->n_calendars &&
+			    memcmp(s->calendars, old->calendars, sizeof(s->calendars)) == 0)
+				err = policy_calendars_replace(s, old->events + old->n_own_events,
+							       old->n_events - old->n_own_events);
+		}
+	}
+	return err;
+}
+
+/* As policy_calendars_replace by the first ones of @all. */
+static int replace(struct policy_service *s, const struct calendar *all)
+{
+	struct policy_event list[POLICY_MAX_EVENTS] = {};
+	size_t n = MIN(all->n, POLICY_MAX_EVENTS);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct calendar_event *from = &all->list[i];
+
+		(void)copy_str(list[i].name, sizeof(list[i].name), from->name);
+		list[i].starts_real_ns = from->starts_real_ns;
+		list[i].lasts_ns = (uint64_t)from->ends_real_ns - (uint64_t)from->starts_real_ns;
+		list[i].multiplier = from->multiplier;
+	}
+	return policy_calendars_replace(s, list, n);
 }
 
 /* Reads all calendars of @s, at @item and what follows it or, where that is NULL, at no place. */
@@ -112,8 +126,6 @@ static int read_all(const struct policy_input *in, struct policy_service *s, int
 		if (r < 0)
 			return r;
 	}
-	if (all.n > 0)
-		qsort(all.list, all.n, sizeof(*all.list), by_start);
 	return replace(s, &all);
 }
 
@@ -121,21 +133,13 @@ void calendars_read(struct schema_reader *r, const struct yamltree_node *list,
 		    struct policy_service *s)
 {
 	s->n_own_events = s->n_events;
-	if (s->n_calendars == 0)
+	if (s->n_calendars == 0 || r->in->calendars_later)
 		return;
 	if (!r->in->at)
 		findings_error(r->f, list->line, list->column,
 			       "calendars lie beside a policy file, and this is none");
 	else if (read_all(r->in, s, r->now_real_ns, r->f, list->first) == -ENOMEM)
 		findings_error(r->f, list->line, list->column, "%s", strerror(ENOMEM));
-}
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
 int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors)
@@ -147,10 +151,14 @@ int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_er
 		struct findings f = {.to = errors, .file = s->at.file};
 		struct policy_input in = {
 			.name = s->at.file, .strict = true, .dir_fd = dir_fd, .at = ""};
+		int r;
 
 		if (s->n_calendars == 0)
 			continue;
-		if (read_all(&in, s, now(), &f, NULL) < 0)
+		r = read_all(&in, s, policy_now(), &f, NULL);
+		if (r == -ENOMEM)
+			findings_error(&f, 0, 0, "%s", strerror(ENOMEM));
+		if (r < 0)
 			err = -EINVAL;
 	}
 	return err;

@@ -96,7 +96,7 @@ int policy_files_add(struct policy_files *files, int dir_fd, const char *path, c
 {
 	struct findings f = {.to = errors, .file = name};
 	_cleanup_(freep) char *copy = NULL, *at = NULL;
-	_cleanup_(closep) int fd = -1, dir = -1;
+	_cleanup_(closep) int fd = -1;
 	struct policy_input *list;
 
 	if (files->n > POLICY_MAX_FILES)
@@ -104,24 +104,18 @@ int policy_files_add(struct policy_files *files, int dir_fd, const char *path, c
 	fd = policy_files_open(&f, dir_fd, path, strict);
 	if (fd < 0)
 		return 0;
-	dir = dir_fd == AT_FDCWD ? -1 : fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	if (dir_fd != AT_FDCWD && dir < 0) {
-		cannot_open(&f, errno);
-		return 0;
-	}
 	copy = strdup(name);
 	at = strdup(path);
 	list = copy && at ? reallocarray(files->list, files->n + 1, sizeof(*list)) : NULL;
 	if (!list)
 		return -ENOMEM;
 	files->list = list;
-	files->list[files->n++] =
-		(struct policy_input){.name = take_ptr(copy),
-				      .fd = take_fd(fd),
-				      .is_host = is_host,
-				      .strict = strict,
-				      .dir_fd = dir_fd == AT_FDCWD ? AT_FDCWD : take_fd(dir),
-				      .at = take_ptr(at)};
+	files->list[files->n++] = (struct policy_input){.name = take_ptr(copy),
+							.fd = take_fd(fd),
+							.is_host = is_host,
+							.strict = strict,
+							.dir_fd = dir_fd,
+							.at = take_ptr(at)};
 	return 0;
 }
 
@@ -176,14 +170,34 @@ static int add_names(struct policy_files *files, int dir_fd, const char *dir, st
 	return r;
 }
 
+/* A descriptor of directory @dir_fd that is as long open as @files. Returns it or -errno. */
+static int keep_dir(struct policy_files *files, int dir_fd)
+{
+	int *dirs = reallocarray(files->dirs, files->n_dirs + 1, sizeof(*dirs)), fd;
+
+	if (!dirs)
+		return -ENOMEM;
+	files->dirs = dirs;
+	fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	return dirs[files->n_dirs++] = fd;
+}
+
 int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir, bool skip_host,
 			 bool strict, struct policy_errors *errors)
 {
 	struct findings f = {.to = errors, .file = dir};
 	struct dirent **names = NULL;
+	int n, r, kept = keep_dir(files, dir_fd);
 	struct stat st;
-	int n, r;
 
+	if (kept == -ENOMEM)
+		return kept;
+	if (kept < 0) {
+		cannot_open(&f, -kept);
+		return 0;
+	}
 	if (fstat(dir_fd, &st) == 0)
 		check_owner(&f, &st, strict);
 	n = scandirat(dir_fd, ".", &names, is_policy, alphasort);
@@ -195,7 +209,7 @@ int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir
 					       : "cannot be listed");
 		return 0;
 	}
-	r = add_names(files, dir_fd, dir, names, n, skip_host, strict, errors);
+	r = add_names(files, kept, dir, names, n, skip_host, strict, errors);
 	for (int i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
@@ -209,9 +223,11 @@ void policy_files_free(struct policy_files *files)
 		free((char *)files->list[i].name);
 		free((char *)files->list[i].at);
 		close(files->list[i].fd);
-		closep(&files->list[i].dir_fd); /* AT_FDCWD is negative */
 	}
 	free(files->list);
+	for (size_t i = 0; i < files->n_dirs; i++)
+		close(files->dirs[i]);
+	free(files->dirs);
 	*files = (struct policy_files){};
 }
 
@@ -229,13 +245,15 @@ static int add_all(struct policy_files *files, int dir_fd, const char *dir, cons
 }
 
 int policy_load_dir(int dir_fd, const char *dir, const char *host_file, bool strict,
-		    uint64_t capacity_mcpu, uint64_t memory_bytes, struct policy_set **ret,
-		    struct policy_errors *errors)
+		    bool calendars_later, uint64_t capacity_mcpu, uint64_t memory_bytes,
+		    struct policy_set **ret, struct policy_errors *errors)
 {
 	_cleanup_(policy_files_free) struct policy_files files = {};
 	int r = add_all(&files, dir_fd, dir, host_file, strict, errors);
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < files.n; i++)
+		files.list[i].calendars_later = calendars_later;
 	return policy_load(files.list, files.n, capacity_mcpu, memory_bytes, ret, errors);
 }

@@ -11,14 +11,16 @@
 struct findings;
 
 struct policy_files {
-	struct policy_input *list; /* owned, with its names and descriptors */
+	struct policy_input *list; /* owned, with its names and files */
 	size_t n;
+	int *dirs; /* owned, what dir_fd of inputs may be */
+	size_t n_dirs;
 };
 
 /*
- * Opens @path below @dir_fd (AT_FDCWD for a path) as @name. A file that is not root's alone, a
- * symbolic or hard link, is an error where @strict, else a warning; one that cannot be read always
- * an error. An erroneous file is left out. Returns 0, also then, or -ENOMEM.
+ * Opens @path below @dir_fd (AT_FDCWD for a path), which stays open, as @name. A file that is not
+ * root's alone, a symbolic or hard link, is an error where @strict, else a warning; one that cannot
+ * be read always an error. An erroneous file is left out. Returns 0, also then, or -ENOMEM.
  */
 int policy_files_add(struct policy_files *files, int dir_fd, const char *path, const char *name,
 		     bool is_host, bool strict, struct policy_errors *errors);

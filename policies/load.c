@@ -199,7 +199,7 @@ static int allocate(struct loader *l, size_t n)
 	return 0;
 }
 
-static int64_t now(void)
+int64_t policy_now(void)
 {
 	struct timespec ts;
 
@@ -210,7 +210,7 @@ static int64_t now(void)
 int policy_load(const struct policy_input *in, size_t n, uint64_t capacity_mcpu,
 		uint64_t memory_bytes, struct policy_set **ret, struct policy_errors *errors)
 {
-	struct loader l = {.now_real_ns = now()};
+	struct loader l = {.now_real_ns = policy_now()};
 	struct rules_set rules = {.capacity_mcpu = capacity_mcpu, .memory_bytes = memory_bytes};
 	struct findings whole = {.to = errors, .file = "policies"};
 	int r = allocate(&l, n);

@@ -199,6 +199,7 @@ struct policy_input {
 	bool strict;    /* as policy_load_dir: what others could write is no calendar */
 	int dir_fd;     /* what @at is relative to */
 	const char *at; /* the file's path, beside which its calendars are; NULL: there are none */
+	bool calendars_later; /* they are named, not read: policy_calendars_reread does that */
 };
 int policy_load(const struct policy_input *in, size_t n, uint64_t capacity_mcpu,
 		uint64_t memory_bytes, struct policy_set **ret, struct policy_errors *errors);
@@ -208,10 +209,11 @@ int policy_load(const struct policy_input *in, size_t n, uint64_t capacity_mcpu,
  * "host.yaml" in it, or @host_file when not NULL, is the host's file. Files must be regular,
  * owned by root, not writable by group or others, not symbolic links: with @strict that is an
  * error, else a warning. An empty or missing directory gives an empty set and returns 0.
+ * @calendars_later: as in struct policy_input.
  */
 int policy_load_dir(int dir_fd, const char *dir, const char *host_file, bool strict,
-		    uint64_t capacity_mcpu, uint64_t memory_bytes, struct policy_set **ret,
-		    struct policy_errors *errors);
+		    bool calendars_later, uint64_t capacity_mcpu, uint64_t memory_bytes,
+		    struct policy_set **ret, struct policy_errors *errors);
 
 /*
  * Reads the calendars of all services of @set anew, below directory @dir_fd, strictly: the events
@@ -219,6 +221,16 @@ int policy_load_dir(int dir_fd, const char *dir, const char *host_file, bool str
  * has, and errors go to @errors. Returns 0, or -EINVAL where there are some.
  */
 int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors);
+
+/*
+ * Replaces the events of @s that came from calendars by the @n of @list, as far as there is room.
+ * Returns 0 or -ENOMEM.
+ */
+int policy_calendars_replace(struct policy_service *s, const struct policy_event *list, size_t n);
+
+/* Those of the services of @from to services of the same name and calendars in @to. 0 or -ENOMEM.
+ */
+int policy_calendars_hand_on(const struct policy_set *from, struct policy_set *to);
 
 /* Another number when one of the calendars of @set below @dir_fd is another file or was written;
  * 0: it has none. */

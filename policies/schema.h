@@ -16,6 +16,9 @@
 struct scalar_type;
 struct schema_map;
 
+/* load.c: the time of day, since 1970. */
+int64_t policy_now(void);
+
 /* The reading of one file. */
 struct schema_reader {
 	struct findings *f;

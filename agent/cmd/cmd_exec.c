@@ -47,7 +47,7 @@ static int find_path(const char *dir, const char *service, char path[GROUP_PATH_
 		fprintf(stderr, "foreshape exec: policies of %s: %s\n", dir, strerror(errno));
 		return EXIT_USAGE;
 	}
-	r = policy_load_dir(fd, dir, NULL, false, 0, 0, &set, &errors);
+	r = policy_load_dir(fd, dir, NULL, false, true, 0, 0, &set, &errors);
 	if (r < 0)
 		print_errors(&errors);
 	policy_errors_free(&errors);

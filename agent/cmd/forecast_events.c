@@ -33,7 +33,7 @@ int forecast_events_read(const struct cmd_args *args, const struct csv_series *s
 			return r;
 		}
 	}
-	if (ret->n == 0 && cmd_option(args, "events"))
+	if (ret->known.n == 0 && cmd_option(args, "events"))
 		fprintf(stderr, "foreshape: no event lies within the series\n");
 	return 0;
 }

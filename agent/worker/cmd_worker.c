@@ -213,6 +213,7 @@ static void teardown(struct agent *a)
 		record_state(a);
 	if (a->store)
 		record_event(a, "stop", NULL, a->stopping ? "asked to" : "the keeper is gone");
+	calendars_stop(a);
 	a->loop = sd_event_unref(a->loop); /* its sources go before their descriptors */
 	jobs_free(a->jobs);
 	api_free(a->api);

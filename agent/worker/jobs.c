@@ -68,47 +68,53 @@ static void *run(void *arg)
 		controller_job_run(job);
 		pthread_mutex_lock(&j->lock);
 		j->done = job;
+		pthread_mutex_unlock(&j->lock);
+		/* Not with the lock: who wakes up takes this thread's CPU, and then the lock. */
 		(void)eventfd_write(j->wake_fd, 1);
+		pthread_mutex_lock(&j->lock);
 	}
 	pthread_mutex_unlock(&j->lock);
 	return NULL;
 }
 
-/* Starts the next fit that is due, if none runs. */
-static void offer(struct fitter *j)
+/* Nobody waits for a thread that may not get a CPU for long: what is locked now is done later. */
+static void collect(struct fitter *j)
 {
 	struct tick_job *job;
 
-	if (j->busy)
+	if (!j->busy || pthread_mutex_trylock(&j->lock) != 0)
 		return;
-	job = j->lane->take(j->agent->controller);
+	job = take_ptr(j->done);
+	pthread_mutex_unlock(&j->lock);
 	if (!job)
 		return;
-	pthread_mutex_lock(&j->lock);
-	j->owner = j->agent->controller;
-	j->todo = job;
-	j->busy = true;
-	pthread_cond_signal(&j->changed);
+	j->busy = false;
+	controller_job_give(j->owner, job);
+}
+
+/* Starts the next fit that is due, if none runs. */
+static void offer(struct fitter *j)
+{
+	collect(j);
+	if (j->busy || pthread_mutex_trylock(&j->lock) != 0)
+		return;
+	j->todo = j->lane->take(j->agent->controller);
+	if (j->todo) {
+		j->owner = j->agent->controller;
+		j->busy = true;
+		pthread_cond_signal(&j->changed);
+	}
 	pthread_mutex_unlock(&j->lock);
 }
 
 static int finished(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	struct fitter *j = arg;
-	struct tick_job *job;
 	eventfd_t n;
 
 	(void)source;
 	(void)events;
 	(void)eventfd_read(fd, &n);
-	pthread_mutex_lock(&j->lock);
-	job = take_ptr(j->done);
-	pthread_mutex_unlock(&j->lock);
-	if (!job)
-		return 0;
-	j->busy = false;
-	controller_job_give(j->owner, job);
-	offer(j);
+	offer(arg);
 	return 0;
 }
 
@@ -122,6 +128,7 @@ static int begin(struct fitter *j, struct agent *a, const struct lane *lane)
 	if (j->wake_fd < 0)
 		return -errno;
 	pthread_mutex_init(&j->lock, NULL);
+	pthread_cond_init(&j->changed, NULL);
 	r = sd_event_add_io(a->loop, NULL, j->wake_fd, EPOLLIN, finished, j);
 	if (r >= 0)
 		r = -pthread_create(&j->thread, NULL, run, j);

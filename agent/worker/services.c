@@ -208,7 +208,7 @@ static int read_policies(struct agent *a, struct policy_set **ret, struct err *e
 	struct policy_errors errors = {};
 	const char *host = streq(a->conf.policies_dir, POLICIES_DIR) ? HOST_FILE : NULL;
 	char text[1024];
-	int r = policy_load_dir(a->policies_fd, a->conf.policies_dir, host, true,
+	int r = policy_load_dir(a->policies_fd, a->conf.policies_dir, host, true, true,
 				a->facts.capacity_mcpu, a->facts.memory_bytes, ret, &errors);
 
 	say_findings(&errors);
@@ -310,6 +310,8 @@ int services_load(struct agent *a, bool first, struct err *e)
 	r = read_policies(a, &set, e);
 	if (r < 0)
 		return r;
+	if (a->set && policy_calendars_hand_on(a->set, set) < 0)
+		log_warning("calendars: no memory; their events are known again in a second");
 	r = first ? controller_new(set, &a->facts, WORKER_TICK_NS, &c)
 		  : controller_reload(a->controller, set, &a->facts, &c);
 	if (r >= 0)
@@ -339,6 +341,7 @@ int services_load(struct agent *a, bool first, struct err *e)
 	services_free(a);
 	controller_free(a->controller);
 	policy_set_free(a->set);
+	calendars_stop(a);
 	a->set = set;
 	a->controller = c;
 	a->services = list;

@@ -148,7 +148,15 @@ struct agent {
 	uint64_t host_used_us;
 	uint64_t last_tick_mono_ns, last_guard_mono_ns, last_save_mono_ns;
 	uint64_t n_ticks;
-	uint64_t calendars_stamp, calendars_tick; /* when they were read last */
+	struct {
+		uint64_t stamp,
+			tick; /* what they were when they were read last, and when that was */
+		pid_t child;  /* 0: none reads */
+		int fd;       /* its answer */
+		sd_event_source *source;
+		char *answer; /* so far */
+		size_t n, room;
+	} calendars;
 	bool stopping;
 };
 
@@ -204,8 +212,12 @@ void jobs_move(struct jobs *j);  /* after a reload: a fit under way goes to the 
 void events_load(struct agent *a);
 void events_apply(struct agent *a); /* tells the controller all of them */
 
-/* calendars.c: once a second; reads those of policies that changed, and all from time to time. */
+/*
+ * calendars.c: once a second; has a process read those of policies that changed, and all from time
+ * to time. It is stopped where policies are others, and all are read anew.
+ */
 void calendars_watch(struct agent *a);
+void calendars_stop(struct agent *a);
 
 /* actions.c: what people asked for a while ends. */
 void actions_expire(struct agent *a);

@@ -188,12 +188,36 @@ static void full_list_says_so_until_one_is_over(void **state)
 		(void)events_observe(&e, step, 100, 100, SD, 0);
 	assert_int_equal(events_add(&e, 99, 50, 60, NAN), 0);
 	assert_int_equal(e.n, EVENTS_MAX);
-	events_clear(&e); /* they may be added again */
+	events_clear(&e, 14); /* they may be added again */
 	assert_int_equal(events_add(&e, 99, 50, 60, NAN), 0);
 	assert_int_equal(e.n, EVENTS_MAX);
 	for (int64_t step = 14; step < 80; step++)
 		(void)events_observe(&e, step, 100, 100, SD, 0);
 	assert_int_equal(e.n, 0);
+}
+
+/* Told all anew while what was is still felt: calendars are read again every hour. */
+static void clearing_leaves_what_comes_after_an_event(void **state)
+{
+	const double during[] = {3, 3, 3, 3}, after[] = {2, 2, 2, 2};
+	struct events e = {};
+
+	(void)state;
+	for (int64_t k = 0; k < 4; k++) {
+		int64_t start = 10 + 20 * k;
+
+		assert_int_equal(events_add(&e, 1, start, start + 4, NAN), 0);
+		feed(&e, start, during, 2);
+		events_clear(&e, start + 2);
+		assert_near(at(&e, start + 2), 1, 0);
+		assert_int_equal(events_add(&e, 1, start, start + 4, NAN), 0);
+		feed(&e, start + 2, during, 2);
+		events_clear(&e, start + 4);
+		feed(&e, start + 4, after, 4);
+	}
+	assert_int_equal(events_add(&e, 1, 110, 114, NAN), 0);
+	assert_near(at(&e, 111), 3, 0.3);
+	assert_near(at(&e, 115), 2, 0.2);
 }
 
 /* The least recent of more ids than are kept makes room. */
@@ -268,6 +292,7 @@ int main(void)
 		cmocka_unit_test(neighbours_are_two_and_copies_one),
 		cmocka_unit_test(stated_events_are_flat_and_teach_nothing),
 		cmocka_unit_test(full_list_says_so_until_one_is_over),
+		cmocka_unit_test(clearing_leaves_what_comes_after_an_event),
 		cmocka_unit_test(effects_of_many_ids_stay_bounded),
 		cmocka_unit_test(series_knows_the_shape_again),
 	};

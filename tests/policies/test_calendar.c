@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_calendar.c - holidays and iCalendar: when events are, and what is wrong with a file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/base/util.h"
 #include "policies/calendar.h"
@@ -13,7 +18,7 @@
 #define JUNE_1 896659200 /* 1998-06-01T00:00Z, a Monday */
 #define TEXT   4096
 
-static struct calendar read;
+static struct calendar got;
 static struct err e;
 
 static int parse(const char *text)
@@ -22,8 +27,8 @@ static int parse(const char *text)
 					  (int64_t)(JUNE_1 + 365 * DAY_S) * (int64_t)NS_PER_S,
 					  true};
 
-	calendar_free(&read);
-	return calendar_parse("f", text, strlen(text), &all, &read, &e);
+	calendar_free(&got);
+	return calendar_parse("f", text, strlen(text), &all, &got, &e);
 }
 
 /* One VEVENT of @lines. */
@@ -41,9 +46,9 @@ static int parse_event(const char *lines)
 /* Event @i starts @start_s after the first of June and lasts @length_s. */
 static void assert_event(size_t i, const char *name, int64_t start_s, int64_t length_s)
 {
-	const struct calendar_event *v = &read.list[i];
+	const struct calendar_event *v = &got.list[i];
 
-	assert_true(i < read.n);
+	assert_true(i < got.n);
 	assert_string_equal(v->name, name);
 	assert_int_equal(v->starts_real_ns / (int64_t)NS_PER_S - JUNE_1, start_s);
 	assert_int_equal((v->ends_real_ns - v->starts_real_ns) / (int64_t)NS_PER_S, length_s);
@@ -60,14 +65,14 @@ static void holidays_are_whole_days(void **state)
 			       " 1998-06-02T08:00Z , sale , 1998-06-02T20:30+00:30 , 2.5\r\n"
 			       "1998-06-04T10:00,hour"),
 			 0);
-	assert_int_equal(read.n, 4);
+	assert_int_equal(got.n, 4);
 	assert_event(0, "sale", DAY_S + 8 * 3600, 12 * 3600);
-	assert_true(fabs(read.list[0].multiplier - 2.5) < 1e-12);
+	assert_true(fabs(got.list[0].multiplier - 2.5) < 1e-12);
 	assert_event(1, "Day, \"the\" third", 2 * DAY_S, DAY_S);
-	assert_true(isnan(read.list[1].multiplier));
+	assert_true(isnan(got.list[1].multiplier));
 	assert_event(2, "hour", 3 * DAY_S + 10 * 3600, 3600);
 	assert_event(3, "Christmas", 206 * DAY_S, 3 * DAY_S);
-	assert_int_equal(read.list[3].line, 3);
+	assert_int_equal(got.list[3].line, 3);
 }
 
 static void events_outside_of_the_time_asked_for_are_left_out(void **state)
@@ -75,7 +80,7 @@ static void events_outside_of_the_time_asked_for_are_left_out(void **state)
 	(void)state;
 	assert_int_equal(parse("1998-05-30,before\n1998-05-31,until,1998-06-01\n2000-01-01,after"),
 			 0);
-	assert_int_equal(read.n, 1);
+	assert_int_equal(got.n, 1);
 	assert_event(0, "until", -DAY_S, 2 * DAY_S);
 }
 
@@ -100,7 +105,7 @@ static void times_of_a_vevent(void **state)
 	assert_int_equal(parse_event("SUMMARY:fol\n ded\\, twice\nDTSTART:1998060\n 2T000000Z"), 0);
 	assert_event(0, "folded, twice", DAY_S, 3600);
 	assert_int_equal(parse_event("STATUS:CANCELLED\nSUMMARY:no\nDTSTART:19980602T000000Z"), 0);
-	assert_int_equal(read.n, 0);
+	assert_int_equal(got.n, 0);
 }
 
 /* Each row: the rule, and the days of June 1998 (from 0) on which it comes. */
@@ -127,16 +132,16 @@ static void rules_repeat(void **state)
 		(void)snprintf(text, sizeof(text), "SUMMARY:x\nDTSTART:19980602T080000Z\n%s",
 			       rows[i].rule);
 		assert_int_equal(parse_event(text), 0);
-		assert_int_equal(read.n, rows[i].n);
+		assert_int_equal(got.n, rows[i].n);
 		for (int k = 0; k < rows[i].n; k++)
 			assert_event((size_t)k, "x", rows[i].days[k] * DAY_S + 8 * 3600, 3600);
 	}
 	assert_int_equal(parse_event("SUMMARY:y\nDTSTART:19700607T080000Z\nRRULE:FREQ=YEARLY"), 0);
-	assert_int_equal(read.n, 1);
+	assert_int_equal(got.n, 1);
 	assert_event(0, "y", 6 * DAY_S + 8 * 3600, 3600);
 	assert_int_equal(parse_event("SUMMARY:z\nDTSTART;VALUE=DATE:19400607\nRRULE:FREQ=YEARLY"),
 			 0);
-	assert_int_equal(read.n, 1);
+	assert_int_equal(got.n, 1);
 	assert_event(0, "z", 6 * DAY_S, DAY_S);
 }
 
@@ -160,7 +165,7 @@ static void one_of_a_series_may_be_moved(void **state)
 		      "BEGIN:VEVENT\nUID:a\nSUMMARY:moved\nRECURRENCE-ID:19980603T080000Z\n"
 		      "DTSTART:19980603T100000Z\nEND:VEVENT\nEND:VCALENDAR\n"),
 		0);
-	assert_int_equal(read.n, 3);
+	assert_int_equal(got.n, 3);
 	assert_event(0, "x", DAY_S + 8 * 3600, 3600);
 	assert_event(1, "moved", 2 * DAY_S + 10 * 3600, 3600);
 	assert_event(2, "x", 3 * DAY_S + 8 * 3600, 3600);
@@ -216,10 +221,10 @@ static void bad_files_are_refused_with_the_line(void **state)
 		if (parse(rows[i].text) >= 0)
 			fail_msg("not refused: %s", rows[i].text);
 		assert_string_equal(e.text, rows[i].error);
-		assert_null(read.list);
-		assert_int_equal(read.n, 0);
+		assert_null(got.list);
+		assert_int_equal(got.n, 0);
 	}
-	assert_int_equal(calendar_parse("f", "1998\0", 5, &(struct calendar_conf){}, &read, &e),
+	assert_int_equal(calendar_parse("f", "1998\0", 5, &(struct calendar_conf){}, &got, &e),
 			 -EINVAL);
 	assert_string_equal(e.text, "f:1: a zero byte: not a text file");
 }
@@ -232,16 +237,85 @@ static void long_names_are_cut_between_characters(void **state)
 	for (int i = 0; i < 40; i++)
 		(void)strcat(text, "\xc3\xa9");
 	assert_int_equal(parse(text), 0);
-	assert_int_equal(strlen(read.list[0].name), CALENDAR_NAME_MAX - 1);
+	assert_int_equal(strlen(got.list[0].name), CALENDAR_NAME_MAX - 1);
 	text[strlen("1998-06-02,") + CALENDAR_NAME_MAX - 1] = '\0';
-	assert_string_equal(read.list[0].name, text + strlen("1998-06-02,"));
+	assert_string_equal(got.list[0].name, text + strlen("1998-06-02,"));
 }
 
 static int end(void **state)
 {
 	(void)state;
-	calendar_free(&read);
+	calendar_free(&got);
 	return 0;
+}
+
+/* A file that takes long: many rules over centuries. */
+static int slow_file(void)
+{
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	fputs("BEGIN:VCALENDAR\nVERSION:2.0\n", f);
+	for (int i = 0; i < 400; i++)
+		fprintf(f,
+			"BEGIN:VEVENT\nUID:%d\nSUMMARY:x\nDTSTART:16020101T000000Z\n"
+			"RRULE:FREQ=DAILY;COUNT=900000\nEND:VEVENT\n",
+			i);
+	fputs("END:VCALENDAR\n", f);
+	assert_int_equal(fflush(f), 0);
+	return fileno(f);
+}
+
+/* What reads a calendar keeps no lock of one who is gone, and goes with it. */
+static void a_reader_holds_nothing_and_outlives_nobody(void **state)
+{
+	const struct calendar_conf conf = {0, (int64_t)NS_PER_S, true};
+	FILE *lock = tmpfile();
+	char path[64];
+	int mine, file = slow_file();
+	pid_t holder;
+
+	(void)state;
+	assert_non_null(lock);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(lock));
+	mine = open(path, O_RDWR | O_CLOEXEC);
+	holder = fork();
+	if (holder == 0) {
+		close(mine);
+		if (flock(fileno(lock), LOCK_EX) == 0)
+			(void)calendar_read(file, "slow.ics", &conf, &got, &e);
+		_exit(0);
+	}
+	assert_int_equal(fclose(lock), 0);
+	(void)usleep(300000);
+	assert_int_equal(flock(mine, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(waitpid(holder, NULL, WNOHANG), 0); /* it still reads */
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	assert_int_equal(flock(mine, LOCK_EX | LOCK_NB), 0);
+	close(mine);
+	close(file);
+}
+
+static void two_rules_of_one_event_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse_event("SUMMARY:a\nDTSTART:19980601T000000Z\nRRULE:FREQ=DAILY;COUNT=2\n"
+			    "RRULE:FREQ=WEEKLY;COUNT=2"),
+		-EINVAL);
+	assert_non_null(strstr(e.text, "more than one RRULE"));
+}
+
+/* Years of occurrences before the time asked for are no reason to refuse a file. */
+static void an_old_rule_goes_on(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_event("SUMMARY:a\nDTSTART:19800601T000000Z\nRRULE:FREQ=HOURLY;UNTIL="
+				     "19980601T020000Z"),
+			 0);
+	assert_int_equal(got.n, 3);
+	assert_event(0, "a", 0, 3600);
 }
 
 int main(void)
@@ -254,6 +328,9 @@ int main(void)
 		cmocka_unit_test(repeated_local_times_stay_local),
 		cmocka_unit_test(one_of_a_series_may_be_moved),
 		cmocka_unit_test(bad_files_are_refused_with_the_line),
+		cmocka_unit_test(a_reader_holds_nothing_and_outlives_nobody),
+		cmocka_unit_test(two_rules_of_one_event_are_refused),
+		cmocka_unit_test(an_old_rule_goes_on),
 		cmocka_unit_test(long_names_are_cut_between_characters),
 	};
 

@@ -56,7 +56,7 @@ static int load(bool strict)
 	policy_set_free(set);
 	set = NULL;
 	policy_errors_free(&errors);
-	return policy_load_dir(dir_fd, "p", NULL, strict, 0, 0, &set, &errors);
+	return policy_load_dir(dir_fd, "p", NULL, strict, false, 0, 0, &set, &errors);
 }
 
 /* The finding about @file whose text begins with @text, or NULL. */
@@ -99,7 +99,7 @@ static void an_empty_directory_is_an_empty_set(void **state)
 	assert_int_equal(set->n_services, 0);
 	policy_set_free(set);
 	set = NULL;
-	assert_int_equal(policy_load_dir(-1, "p", NULL, true, 0, 0, &set, &errors), 0);
+	assert_int_equal(policy_load_dir(-1, "p", NULL, true, false, 0, 0, &set, &errors), 0);
 	assert_int_equal(set->n_services, 0);
 }
 
