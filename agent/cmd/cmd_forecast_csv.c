@@ -213,6 +213,13 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	struct err e = {};
 	bool failed;
 
+	if (short_cost && limits_parse(short_cost, &x.limits) < 0) {
+		fprintf(stderr,
+			"foreshape forecast: --short-cost '%s' is no list of costs above 0, such "
+			"as 1,3,10\n",
+			short_cost);
+		return EXIT_USAGE;
+	}
 	if (csv_read(cmd_option(args, "csv"), cmd_option(args, "column"), l->step_ns, &s, &e) < 0) {
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
@@ -223,13 +230,6 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	if (backtest_check(&s, &conf, &e) < 0) {
 		fprintf(stderr, "foreshape: %s\n", e.text);
 		return EXIT_FAILED;
-	}
-	if (short_cost && limits_parse(short_cost, &x.limits) < 0) {
-		fprintf(stderr,
-			"foreshape forecast: --short-cost '%s' is no list of costs above 0, such "
-			"as 1,3,10\n",
-			short_cost);
-		return EXIT_USAGE;
 	}
 	if (forecast_events_read(args, &s, conf.horizon, &events) < 0)
 		return EXIT_FAILED;

@@ -7,7 +7,8 @@
 
 /*
  * Backtests the file of option --csv; takes --column, --step, --train, --horizon, --stride,
- * --events, --svg, --emit, --anomalies and --scores besides. Returns the exit code.
+ * --events, --svg, --emit, --anomalies, --scores, --short-cost, --tune and --gru besides. Returns
+ * the exit code.
  */
 int forecast_csv_main(const struct cmd *cmd, struct cmd_args *args);
 
