@@ -27,6 +27,14 @@ void bottom_up_init(struct bottom_up *b)
 			b->ratio[kind][k].variance = (float)RATIO_START;
 }
 
+bool bottom_up_is_sound(const struct bottom_up *b)
+{
+	for (size_t u = 0; u < COPULA_UNITS; u++)
+		if (b->api_of[u] >= DEMAND_MAX_APIS)
+			return false;
+	return true;
+}
+
 static size_t n_units(const struct demand_input *in)
 {
 	return MIN(in->n_apis, (size_t)COPULA_UNITS);

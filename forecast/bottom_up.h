@@ -58,6 +58,9 @@ struct bottom_up_waiting {
 
 void bottom_up_init(struct bottom_up *b);
 
+/* Whether bytes that were loaded may be used: every row is of an API. */
+bool bottom_up_is_sound(const struct bottom_up *b);
+
 /*
  * Quantiles of @resource into @q [FORECAST_LEVELS]; @offset: of its log scale, log(x + offset).
  * False: a cost or the base is not known.

@@ -56,8 +56,22 @@ static void drop_waiting(struct demand *d)
 		d->waiting[i].end = 0;
 }
 
+bool demand_is_sound(const struct demand *d)
+{
+	return bottom_up_is_sound(&d->apis);
+}
+
+static void forget_score(struct demand_score *s)
+{
+	*s = (struct demand_score){};
+	grid_shift_init(&s->shift);
+}
+
 void demand_forget_apis(struct demand *d)
 {
+	for (int i = 0; i < DEMAND_KINDS * DEMAND_RESOURCES; i++)
+		forget_score(&d->targets[i / DEMAND_RESOURCES][i % DEMAND_RESOURCES]
+				      .scores[DEMAND_APIS]);
 	bottom_up_init(&d->apis);
 	drop_waiting(d);
 }

@@ -11,7 +11,7 @@
 
 #define DEMAND_WAITING 4 /* forecasts that wait for their end */
 
-/* Plain memory, saved as it is; demand_init. About 11 KiB. */
+/* Plain memory, saved as it is; demand_init. About 12 KiB. */
 struct demand {
 	uint64_t steps;
 	struct bottom_up apis;
@@ -46,6 +46,9 @@ struct demand {
 
 void demand_init(struct demand *d);
 
+/* Whether bytes that were loaded may be used: what is an index in them is one. */
+bool demand_is_sound(const struct demand *d);
+
 /* The APIs are others: what was learned of them and what waits is dropped, the rest stays. */
 void demand_forget_apis(struct demand *d);
 
@@ -55,7 +58,7 @@ bool demand_due(const struct demand *d, unsigned int lead_steps);
 /*
  * One step: learns from the one that is over, then forecasts. Into @ret the quantiles of the peak
  * of each resource over the lead; all zero for one of which nobody has a view. Finite, not
- * negative, and no more than 4 x the most ever used or any expert's .99. No allocation; O(n) in
+ * negative, and no more than 4 x the most ever used or any expert's .999. No allocation; O(n) in
  * APIs and O(COPULA_UNITS^2).
  */
 void demand_step(struct demand *d, const struct demand_input *in,

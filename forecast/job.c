@@ -211,10 +211,10 @@ static void adopt(struct series *s, struct series *copy)
 		return;
 	for (uint64_t lag = missed; lag-- > 0;)
 		series_learn(copy, past_from_log(past, past_at(past, lag)));
+	series_share(copy, s->outer.gru); /* it was silent there: its weight is to be earned */
 	copy->outer = s->outer;
 	memcpy(s, copy, s->size_bytes);
 	series_past(s)->tuning = s->outer.tuned.tuning;
-	series_past(s)->gru = s->outer.gru;
 }
 
 static void give_searched(struct series *s, const struct series_job *job)
@@ -235,8 +235,14 @@ static void give_tuned(struct series *s, const struct series_tuned *tuned)
 
 void series_job_give(struct series *s, struct series_job *job)
 {
+	const struct series_turn *turn;
+
 	if (!job)
 		return;
+	/* A series that waits for no job is another one at the place of that which did. */
+	turn = s && job->tunes ? &s->outer.tune : s ? &s->outer.search : NULL;
+	if (turn && (!turn->out || s->size_bytes != job->copy->size_bytes))
+		s = NULL;
 	if (s && job->tunes)
 		give_tuned(s, &job->tuned);
 	else if (s)

@@ -470,19 +470,28 @@ size_t series_save(const struct series *s, void *buf, size_t size)
 	return n;
 }
 
+/* Whether @saved is of a series as @s: of the same conf, and so laid out in the same way. */
+static bool is_alike(const struct series *s, const struct series *saved)
+{
+	return saved->conf.step_ns == s->conf.step_ns && saved->conf.horizon == s->conf.horizon &&
+	       saved->conf.max_period == s->conf.max_period && saved->size_bytes == s->size_bytes &&
+	       saved->n_buckets == s->n_buckets && saved->past_at == s->past_at &&
+	       saved->slots_at == s->slots_at &&
+	       memcmp(saved->models_at, s->models_at, sizeof(s->models_at)) == 0 &&
+	       saved->n_periods <= FORECAST_MAX_PERIODS;
+}
+
 int series_load(struct series *s, const void *buf, size_t size)
 {
 	const void *state = blob_check(KIND, s->size_bytes, buf, size);
-	const struct gru *weights;
-	struct series_conf conf;
+	const struct gru *weights = s->outer.gru;
+	struct series head;
 
 	if (!state)
 		return -EINVAL;
-	memcpy(&conf, (const char *)state + offsetof(struct series, conf), sizeof(conf));
-	if (conf.step_ns != s->conf.step_ns || conf.horizon != s->conf.horizon ||
-	    conf.max_period != s->conf.max_period)
+	memcpy(&head, state, sizeof(head));
+	if (!is_alike(s, &head))
 		return -EINVAL;
-	weights = s->outer.gru;
 	memcpy(s, state, s->size_bytes);
 	point_at(s, weights);
 	s->outer.search.out = s->outer.tune.out = 0;

@@ -232,6 +232,12 @@ static void search(struct replay *r, size_t tries)
 }
 
 /* Looks for a challenger of today's constants. */
+/* The step the series is at. */
+static uint64_t step_of(const struct replay *r)
+{
+	return series_past(r->start)->steps - r->first + r->n;
+}
+
 static void find_challenger(struct replay *r, size_t tries, struct series_tuned *ret)
 {
 	ret->n_done++;
@@ -239,7 +245,7 @@ static void find_challenger(struct replay *r, size_t tries, struct series_tuned 
 	if (r->least > -WORTH)
 		return;
 	from_cube(r->best_at, &ret->challenger);
-	ret->since = series_past(r->start)->steps - r->first + r->n;
+	ret->since = step_of(r);
 	ret->n_proofs = 0;
 	ret->sum = ret->square = ret->losses[0] = ret->losses[1] = 0;
 }
@@ -261,7 +267,7 @@ static void challenge(struct replay *r, size_t fresh, struct series_tuned *ret)
 
 	replay(r, &ret->challenger, &a);
 	replay(r, &ret->tuning, &b);
-	ret->since += fresh;
+	ret->since = step_of(r); /* of more than that the oldest are left out */
 	for (size_t i = 0; i < PROOF_BLOCKS; i++) {
 		double x = ratio(&a, &b, i);
 

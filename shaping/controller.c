@@ -51,8 +51,8 @@ static int add_event(struct service_state *s, const char *name, int64_t starts_r
 	for (size_t i = 0; i < s->n_events; i++)
 		if (s->events[i].id == e.id && s->events[i].starts_real_ns == starts_real_ns)
 			return 0;
-	if (s->n_events == EVENTS_MAX) {
-		memmove(&s->events[0], &s->events[1], (EVENTS_MAX - 1) * sizeof(e));
+	if (s->n_events == KNOWN_EVENTS) {
+		memmove(&s->events[0], &s->events[1], (KNOWN_EVENTS - 1) * sizeof(e));
 		s->n_events--;
 	}
 	s->events[s->n_events++] = e;
@@ -189,6 +189,8 @@ int controller_event(struct controller *c, uint32_t service, const char *name,
 {
 	if (service >= c->n || lasts_ns == 0 || (!isnan(multiplier) && !(multiplier >= 0)))
 		return -EINVAL;
+	/* It may come before some that the series know. */
+	c->services[service].tell_anew = true;
 	return add_event(&c->services[service], name, starts_real_ns, lasts_ns, multiplier);
 }
 

@@ -109,20 +109,23 @@ static void ask_costs(const struct controller *c, const struct service_state *s,
 	}
 	in->error[DEMAND_CPU] = cost_cpu_error_mcpu(s->cost, rates);
 	in->base[DEMAND_CPU] = isfinite(in->error[DEMAND_CPU]) ? cost_base_mcpu(s->cost) : NAN;
-	in->base[DEMAND_MEMORY] =
-		s->used_bytes -
-		fmin(cost_memory_per_in_flight_bytes(s->cost) * flight, s->used_bytes);
+	flight *= cost_memory_per_in_flight_bytes(s->cost); /* NAN until it is known */
+	in->base[DEMAND_MEMORY] = s->apis_seen && isfinite(flight)
+					  ? s->used_bytes - fmin(flight, s->used_bytes)
+					  : NAN;
 	in->base[DEMAND_BANDWIDTH] = s->apis_seen ? 0 : NAN;
 }
 
 /*
  * An API of a weaker tier counts at that tier's quantile: which part of the demand is for the
- * service's own tier, and which part of what is kept above the median is asked for.
+ * service's own tier, as its load without requests is, and how much of what APIs are kept above
+ * their medians is not asked for.
  */
 static void weigh_tiers(const struct controller *c, struct service_state *s)
 {
-	double own = 0, all = 0, asked = 0, full = 0;
+	double base = cost_base_mcpu(s->cost), own = isfinite(base) ? base : 0, all = own;
 
+	s->above_mcpu = s->less_mcpu = 0;
 	for (size_t k = 0; k < s->n_slots; k++) {
 		const struct demand_api *a = &c->asked[k];
 		enum tier t = slot_tier(s, k);
@@ -135,19 +138,22 @@ static void weigh_tiers(const struct controller *c, struct service_state *s)
 			continue;
 		all += at * mcpu;
 		own += t == (enum tier)s->kept.tier ? at * mcpu : 0;
-		asked += fmax(at - median, 0) * mcpu;
-		full += fmax(most - median, 0) * mcpu;
+		s->above_mcpu += fmax(most - median, 0) * mcpu;
+		s->less_mcpu += (fmax(most - median, 0) - fmax(at - median, 0)) * mcpu;
 	}
 	s->own_part = all > 0 ? own / all : 1;
-	s->tier_part = full > 0 ? asked / full : 1;
 }
 
-/* At the level that has been enough as often as asked for. */
+/*
+ * At the level that has been enough as often as asked for, less what APIs of weaker tiers do not
+ * ask for: all of it where the forecast keeps as much above the median as they do.
+ */
 static double at_learned_level(const struct service_state *s, const struct forecast *f)
 {
 	double q = forecast_at(f, s->quantile - fmax(s->kept.level_less, 0));
+	double above = fmax(q - f->q[Q50], 0);
 
-	return q > f->q[Q50] ? f->q[Q50] + (q - f->q[Q50]) * s->tier_part : q;
+	return s->above_mcpu > 0 ? q - fmin(above / s->above_mcpu, 1) * s->less_mcpu : q;
 }
 
 /*

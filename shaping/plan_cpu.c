@@ -27,6 +27,7 @@ static bool warm(const struct service_state *s)
 static void demand_inputs(const struct service_state *s, struct want *w)
 {
 	want_input(w, "demand_mcpu", s->demand_mcpu);
+	want_input(w, "weaker_less_mcpu", s->less_mcpu);
 	want_input(w, "quantile", s->quantile - s->kept.level_less);
 	want_input(w, "target_utilisation", s->kept.utilisation);
 	want_input(w, "wanted_mcpu", s->want_mcpu);

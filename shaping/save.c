@@ -193,7 +193,7 @@ static void load_kept(const struct service_head *h, const void *bytes, struct se
 	if (!s->policy->auto_tier || s->kept.tier > s->policy->tier_min ||
 	    s->kept.tier < s->policy->tier_max)
 		s->kept.tier = tier;
-	if (h->lead_steps != s->lead_steps)
+	if (h->lead_steps != s->lead_steps || !demand_is_sound(&s->kept.demand))
 		demand_init(&s->kept.demand);
 }
 
@@ -233,6 +233,7 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 	if (!at)
 		return -EINVAL;
 	memcpy(&c->network->kept, at, sizeof(c->network->kept));
+	network_share(c); /* before the series know what it earned there */
 	c->budget = h.budget;
 	c->unmanaged_mcpu =
 		h.unmanaged_mcpu >= 0 && isfinite(h.unmanaged_mcpu) ? h.unmanaged_mcpu : NAN;
@@ -251,6 +252,5 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 			if (streq(c->services[k].policy->name, sh.name))
 				load_service(&one, &sh, &c->services[k]);
 	}
-	network_share(c);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include "shaping/tick.h"
 
 #define LEAD_MAX_STEPS 301
-#define EVENTS_MAX     (POLICY_MAX_EVENTS * 2)
+#define KNOWN_EVENTS   (POLICY_MAX_EVENTS * 2)
 #define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
 
 /* What was decided about one knob and what came of it. */
@@ -75,7 +75,7 @@ struct service_state {
 	size_t n_apis;           /* "other" included */
 	struct api_kept *apis;   /* [n_apis] */
 	struct service_kept kept;
-	struct known_event events[EVENTS_MAX];
+	struct known_event events[KNOWN_EVENTS];
 	size_t n_events;
 	bool tell_anew; /* the series may know others: at the next tick they learn of these alone */
 	unsigned int lead_steps;
@@ -90,7 +90,8 @@ struct service_state {
 	double demand_mcpu; /* at the quantile, peak over the lead */
 	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
 	double own_part;    /* of it for APIs at the service's own tier */
-	double tier_part;   /* of what is above the median: weaker tiers ask for less of it */
+	double above_mcpu;  /* that APIs are kept above their medians at the service's tier ... */
+	double less_mcpu;   /* ... and what those of weaker tiers do without of it */
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];

@@ -251,6 +251,47 @@ static void the_better_expert_has_the_say(void **state)
 	}
 }
 
+/* Other APIs: nothing that the old ones taught has a say, and no forecast of theirs is judged. */
+static void other_apis_start_anew(void **state)
+{
+	struct demand_api api = {.rate = {normal(100, 3), normal(100, 3)}, .cost = {2, NAN, NAN}};
+	struct demand_input in = input(&api, 1);
+	struct forecast f[DEMAND_RESOURCES], own = normal(230, 5);
+	struct demand_report report;
+	static struct demand d;
+	uint64_t seed = 6;
+
+	(void)state;
+	demand_init(&d);
+	in.base[DEMAND_CPU] = 30;
+	in.view[DEMAND_DIRECT][DEMAND_PEAK][DEMAND_CPU] = &own;
+	for (int t = 0; t < 500; t++) {
+		api.seen = 100 + 3 * input_normal(&seed);
+		in.used[DEMAND_CPU] = 30 + 2 * api.seen;
+		demand_step(&d, &in, f);
+	}
+	demand_report(&d, DEMAND_PEAK, DEMAND_CPU, &report);
+	assert_true(report.experts[DEMAND_APIS].loss > 0);
+	demand_forget_apis(&d);
+	demand_report(&d, DEMAND_PEAK, DEMAND_CPU, &report);
+	assert_true(isnan(report.experts[DEMAND_APIS].loss));
+	assert_true(report.experts[DEMAND_DIRECT].loss > 0);
+	for (size_t i = 0; i < DEMAND_WAITING; i++)
+		assert_int_equal(d.waiting[i].end, 0);
+}
+
+/* What was loaded is a file's word: an index in it is looked at before it is used. */
+static void rows_of_no_api_are_unsound(void **state)
+{
+	static struct demand d;
+
+	(void)state;
+	demand_init(&d);
+	assert_true(demand_is_sound(&d));
+	d.apis.api_of[3] = DEMAND_MAX_APIS;
+	assert_false(demand_is_sound(&d));
+}
+
 /* Of 40 APIs the busiest, number 33, gets a row of its own. */
 static void the_busiest_apis_have_rows(void **state)
 {
@@ -355,6 +396,8 @@ int main(void)
 		cmocka_unit_test(intervals_hold_over_correlated_apis),
 		cmocka_unit_test(opposed_apis_need_less_room),
 		cmocka_unit_test(the_better_expert_has_the_say),
+		cmocka_unit_test(other_apis_start_anew),
+		cmocka_unit_test(rows_of_no_api_are_unsound),
 		cmocka_unit_test(the_busiest_apis_have_rows),
 		cmocka_unit_test(any_input_gives_a_sound_forecast),
 	};

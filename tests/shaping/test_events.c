@@ -175,6 +175,35 @@ static void the_next_of_many_events_are_known(void **state)
 	world_free(&w);
 }
 
+/* People add one that comes before all that the series were told of. */
+static void a_late_event_comes_before_those_known(void **state)
+{
+	static struct policy_event many[16];
+	struct controller *c;
+	struct forecast_point p[30];
+	struct series_report report;
+
+	(void)state;
+	start();
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+		many[i] = (struct policy_event){.starts_real_ns = in_s(3600 * (i + 1)),
+						.lasts_ns = 600 * NS_PER_S,
+						.multiplier = 3};
+		(void)snprintf(many[i].name, sizeof(many[i].name), "e%zu", i);
+	}
+	w.services[0].events = many;
+	w.services[0].n_events = ARRAY_SIZE(many);
+	assert_int_equal(controller_reload(w.controller, &w.set, &w.facts, &c), 0);
+	controller_free(w.controller);
+	w.controller = c;
+	run(USE, 1);
+	assert_int_equal(controller_event(c, 0, "sale", in_s(10), 20 * NS_PER_S, 3), 0);
+	run(USE, 1);
+	(void)controller_forecast(c, 0, -1, 30 * NS_PER_S, p, ARRAY_SIZE(p), &report);
+	assert_float_equal(p[14].f.q[Q50], 3 * USE, 0.2 * USE);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +212,7 @@ int main(void)
 		cmocka_unit_test(an_edited_event_is_taken),
 		cmocka_unit_test(a_running_event_survives_reloads),
 		cmocka_unit_test(the_next_of_many_events_are_known),
+		cmocka_unit_test(a_late_event_comes_before_those_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

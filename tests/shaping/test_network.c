@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_network.c - the shared network is trained once a day, kept where it is better, and saved. */
 #include "forecast/series_state.h"
-#undef EVENTS_MAX /* of one series; below, of a service */
 #include "shaping/state.h"
 #include "tests/check.h"
 #include "tests/shaping/world.h"
@@ -86,6 +85,66 @@ static void all_series_share_what_was_learned_from_them(void **state)
 	world_free(&w);
 }
 
+/* The weights of the network at the first horizons of the first series of @c. */
+static void earned(const struct controller *c, float *ret, size_t n)
+{
+	const struct series *s = service_series(&c->services[0], 0);
+
+	for (size_t b = 0; b < n; b++)
+		ret[b] = s->buckets[b].scores[SERIES_MODELS - 1].weight;
+}
+
+/* A restart moves no forecast, and new periods give a network no weight that it did not earn. */
+static void earned_weight_survives_a_restart_alone(void **state)
+{
+	static struct world w;
+	struct controller *again = NULL;
+	struct series_job *job;
+	struct gru_fit *fit;
+	struct series *s;
+	float before[4], after[4];
+	struct forecast f, g;
+	size_t size;
+	void *bytes;
+
+	(void)state;
+	two_services(&w);
+	run(&w, 0, 600);
+	w.controller->network->next_ns = w.controller->now_ns;
+	fit = network_take(w.controller);
+	assert_true(gru_fit_run(fit, 100));
+	network_give(w.controller, fit);
+	run(&w, 600, 300);
+	earned(w.controller, before, 4);
+	assert_true(before[0] > 0.0011F);
+	size = controller_save_size(w.controller);
+	bytes = malloc(size);
+	assert_int_equal(controller_save(w.controller, bytes, size), size);
+	assert_int_equal(controller_new(&w.set, &w.facts, NS_PER_S, &again), 0);
+	assert_int_equal(controller_load(again, bytes, size), 0);
+	earned(again, after, 4);
+	assert_memory_equal(before, after, sizeof(before));
+	series_predict(service_series(&w.controller->services[0], 0), 3, &f);
+	series_predict(service_series(&again->services[0], 0), 3, &g);
+	assert_memory_equal(&f, &g, sizeof(f));
+
+	s = service_series(&again->services[0], 0);
+	s->n_periods = 0; /* so that they are found again */
+	s->outer.search.next = 0;
+	job = series_job_take(s);
+	assert_non_null(job);
+	series_job_run(job);
+	series_job_give(s, job);
+	assert_true(s->n_periods > 0);
+	earned(again, after, 4);
+	for (int i = 0; i < 4; i++)
+		assert_true(after[i] <= 0.0011F);
+	assert_ptr_equal(series_past(s)->gru, &again->network->kept.weights);
+	controller_free(again);
+	free(bytes);
+	world_free(&w);
+}
+
 /* A day without a better fit: the weights stay. */
 static void worse_weights_are_thrown_away(void **state)
 {
@@ -101,7 +160,7 @@ static void worse_weights_are_thrown_away(void **state)
 		kept = w.controller->network->kept;
 		fit = network_take(w.controller);
 		assert_non_null(fit);
-		assert_true(gru_fit_run(fit, day == 0 ? 100 : 1));
+		assert_true(gru_fit_run(fit, day == 0 ? 1500 : 60));
 		network_give(w.controller, fit);
 	}
 	assert_int_equal(w.controller->network->kept.version, 1);
@@ -113,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_series_share_what_was_learned_from_them),
+		cmocka_unit_test(earned_weight_survives_a_restart_alone),
 		cmocka_unit_test(worse_weights_are_thrown_away),
 	};
 
