@@ -17,7 +17,7 @@
 #include "shaping/reason.h"
 #include "shaping/slo.h"
 
-#define TICK_MAX_INPUTS 10 /* named numbers behind one decision */
+#define TICK_MAX_INPUTS 12 /* named numbers behind one decision */
 
 /* What the host has; set at start and reload. */
 struct host_facts {
