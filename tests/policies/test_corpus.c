@@ -135,8 +135,8 @@ static void good_policies_give_none(void **state)
 		_cleanup_(policy_set_freep) struct policy_set *set = NULL;
 		_cleanup_(closep) int fd = open(dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		assert_int_equal(policy_load_dir(fd, dirs[i], NULL, false, false, 8000, UINT64_C(16) << 30,
-						 &set, &errors),
+		assert_int_equal(policy_load_dir(fd, dirs[i], NULL, false, false, 8000,
+						 UINT64_C(16) << 30, &set, &errors),
 				 0);
 		assert_true(set->n_services >= 3);
 	}
