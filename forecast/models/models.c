@@ -4,6 +4,7 @@
 
 #include "agent/base/util.h"
 
+/* clang-format off */
 const struct forecast_model *const forecast_models[] = {
 	&model_last,
 	&model_seasonal_naive,
@@ -15,6 +16,8 @@ const struct forecast_model *const forecast_models[] = {
 	&model_ar,
 	&model_ar_season,
 	&model_arima,
+	&model_structural,
 	&model_gru,
 };
+/* clang-format on */
 const size_t forecast_n_models = ARRAY_SIZE(forecast_models);

@@ -85,24 +85,26 @@ static void one_spike_leaves_the_level_alone(void **state)
 	series_free(s);
 }
 
-static void intervals_cover_what_they_say(void **state)
+/* How often values and maxima were within, of n. */
+struct cover {
+	int in80, in90, peaks, n;
+};
+
+static void cover(uint64_t seed, struct cover *c)
 {
 	struct series *s = input_series(10, 50);
-	int in80 = 0, in90 = 0, peaks = 0, n = 0;
 	struct forecast waiting = {}, peak = {};
-	uint64_t seed = 5;
 	double max = 0;
 
-	(void)state;
 	for (int t = 0; t < 6000; t++) {
 		double y = 200 * (1 + 0.3 * sin(t / 7.0)) * exp(0.2 * input_normal(&seed));
 
 		max = fmax(max, y);
 		if (t > 1000 && t % 5 == 4) {
-			in80 += y >= waiting.q[Q10] && y <= waiting.q[Q90];
-			in90 += y >= waiting.q[Q05] && y <= waiting.q[Q95];
-			peaks += max <= peak.q[Q95];
-			n++;
+			c->in80 += y >= waiting.q[Q10] && y <= waiting.q[Q90];
+			c->in90 += y >= waiting.q[Q05] && y <= waiting.q[Q95];
+			c->peaks += max <= peak.q[Q95];
+			c->n++;
 		}
 		input_feed(s, y);
 		if (t % 5 == 4) {
@@ -111,10 +113,20 @@ static void intervals_cover_what_they_say(void **state)
 			max = 0;
 		}
 	}
-	assert_true(abs(100 * in80 / n - 80) <= 4);
-	assert_true(abs(100 * in90 / n - 90) <= 4);
-	assert_true(abs(100 * peaks / n - 95) <= 3);
 	series_free(s);
+}
+
+/* Of one series alone a thousand maxima scatter by a point. */
+static void intervals_cover_what_they_say(void **state)
+{
+	struct cover c = {};
+
+	(void)state;
+	for (uint64_t seed = 5; seed < 10; seed++)
+		cover(seed, &c);
+	assert_true(abs(100 * c.in80 / c.n - 80) <= 4);
+	assert_true(abs(100 * c.in90 / c.n - 90) <= 4);
+	assert_true(abs(100 * c.peaks / c.n - 95) <= 3);
 }
 
 static void gap_of_weeks_keeps_the_season(void **state)
