@@ -17,6 +17,8 @@ const struct forecast_model *const forecast_models[] = {
 	&model_ar_season,
 	&model_arima,
 	&model_structural,
+	&model_theta,
+	&model_card,
 	&model_gru,
 };
 /* clang-format on */
