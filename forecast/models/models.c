@@ -19,6 +19,7 @@ const struct forecast_model *const forecast_models[] = {
 	&model_structural,
 	&model_theta,
 	&model_card,
+	&model_low_pass,
 	&model_gru,
 };
 /* clang-format on */

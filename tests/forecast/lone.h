@@ -32,7 +32,8 @@ static inline struct lone *lone_new(const struct forecast_model *model, unsigned
 	past_rescale(l->past, past_wanted_offset(l->past));
 	if (model->init)
 		model->init(l->state, l->past, &conf);
-	model->set_periods(l->state, l->past, periods, n, past_to_log(l->past, level));
+	if (model->set_periods)
+		model->set_periods(l->state, l->past, periods, n, past_to_log(l->past, level));
 	return l;
 }
 
