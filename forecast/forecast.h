@@ -95,7 +95,7 @@ struct series;
 
 /*
  * Returns 0 and *ret (series_free), -EINVAL for a conf out of range (horizon and max_period are
- * 1..100000), -ENOMEM. Memory: about 15 KiB at a horizon of 60 and a period of 300, and 37 bytes
+ * 1..100000), -ENOMEM. Memory: about 23 KiB at a horizon of 60 and a period of 300, and 24 bytes
  * for each further step of max_period.
  */
 int series_new(const struct series_conf *conf, struct series **ret);
@@ -151,13 +151,14 @@ double series_last(const struct series *s);    /* newest value, NAN before the f
  */
 size_t series_past_values(const struct series *s, double *ret, size_t n);
 
-/* What is shown of the combination: weight, mean pinball loss and name of each model; periods
+/* What is shown of the combination: name, weight, mean pinball loss and size of each model; periods
  * found. */
 struct series_report {
 	size_t n_models;
 	struct {
 		const char *name;
 		double weight, loss;
+		size_t bytes; /* of the series that are its own */
 	} models[FORECAST_MAX_MODELS];
 	size_t n_periods;
 	unsigned int periods[FORECAST_MAX_PERIODS];

@@ -424,8 +424,10 @@ void series_report(const struct series *s, struct series_report *ret)
 	uint32_t n = 1;
 
 	*ret = (struct series_report){.n_models = SERIES_MODELS, .n_periods = s->n_periods};
-	for (size_t m = 0; m < SERIES_MODELS; m++)
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		ret->models[m].name = forecast_models[m]->name;
+		ret->models[m].bytes = model_size(&s->conf, forecast_models[m]);
+	}
 	for (size_t i = 0; i < s->n_periods; i++)
 		ret->periods[i] = s->periods[i];
 	while (n < s->n_buckets && s->buckets[n].n_scored >= MIN_SCORED)

@@ -88,9 +88,11 @@ static json_t *models_json(const struct series_report *r)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < r->n_models; i++)
-		json_array_append_new(list, json_pack("{s:s,s:o,s:o}", "name", r->models[i].name,
-						      "weight", json_number(r->models[i].weight),
-						      "loss", json_number(r->models[i].loss)));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:o,s:o,s:I}", "name", r->models[i].name,
+						"weight", json_number(r->models[i].weight), "loss",
+						json_number(r->models[i].loss), "state_bytes",
+						(json_int_t)r->models[i].bytes));
 	return list;
 }
 
@@ -167,11 +169,11 @@ static void print_table(const struct csv_series *s, const struct backtest_conf *
 		printf("%s%s (%u steps)", i > 0 ? ", " : "",
 		       plot_period(period, sizeof(period), r->periods[i] * s->step_ns),
 		       r->periods[i]);
-	printf("%s\n\n%-22s %6s %10s\n", r->n_periods > 0 ? "" : "none found", "MODEL", "WEIGHT",
-	       "LOSS");
+	printf("%s\n\n%-22s %6s %10s %7s\n", r->n_periods > 0 ? "" : "none found", "MODEL",
+	       "WEIGHT", "LOSS", "BYTES");
 	for (size_t i = 0; i < r->n_models; i++)
-		printf("%-22s %6.3f %10.4g\n", r->models[i].name, r->models[i].weight,
-		       r->models[i].loss);
+		printf("%-22s %6.3f %10.4g %7zu\n", r->models[i].name, r->models[i].weight,
+		       r->models[i].loss, r->models[i].bytes);
 }
 
 /* Only once the input was read: it may be the same file. */

@@ -66,6 +66,8 @@ def test_contract(d):
     check("period found", 48 in r["periods"], str(r["periods"]))
     check("90 % interval covers 85 to 95 %", 0.85 <= r["coverage"]["90"] <= 0.95, str(r["coverage"]))
     check("weights sum to 1", abs(sum(m["weight"] for m in r["models"]) - 1) < 0.01)
+    own = [m["state_bytes"] for m in r["models"]]
+    check("models say how much of the state is theirs", min(own) >= 0 and 4096 < sum(own) < 1024 * r["state_kib"], str(own))
     check("quantiles are near", r["wql"] < 0.04, str(r["wql"]))
     with open(out, newline="") as f:
         rows = list(csv.reader(f))

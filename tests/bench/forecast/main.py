@@ -11,6 +11,7 @@ import sys
 import anomaly
 import events
 import m4
+import models
 import provision
 import rolling
 import scale
@@ -21,7 +22,7 @@ def main():
     data, with_r = os.environ.get("DATA"), os.environ.get("R") == "1"
     parts = {"m4": lambda: m4.run(data), "rolling": lambda: rolling.run(data, with_r),
              "provision": lambda: provision.run(data), "anomaly": lambda: anomaly.run(data),
-             "events": lambda: events.run(data, with_r), "scale": lambda: scale.run(data),
+             "events": lambda: events.run(data, with_r), "scale": lambda: scale.run(data), "models": models.run,
              "tune": lambda: tune.run(data, "tune"), "gru": lambda: tune.run(data, "gru")}
     only = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(parts)
     if not data:
