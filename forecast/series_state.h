@@ -9,7 +9,7 @@
 #include "forecast/grid.h"
 #include "forecast/past.h"
 
-#define SERIES_MODELS 15 /* of the table */
+#define SERIES_MODELS 16 /* of the table */
 #define SERIES_BUCKETS                                                                             \
 	20             /* horizons 1, 2, 4 ... and the last: weights and calibration for each      \
 			*/

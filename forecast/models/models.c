@@ -20,6 +20,7 @@ const struct forecast_model *const forecast_models[] = {
 	&model_theta,
 	&model_card,
 	&model_low_pass,
+	&model_histogram,
 	&model_gru,
 };
 /* clang-format on */

@@ -9,7 +9,8 @@
 
 extern const struct forecast_model model_last, model_seasonal_naive, model_seasonal_naive_short,
 	model_ets, model_ets_slow, model_profile, model_profile_short, model_ar, model_ar_season,
-	model_arima, model_structural, model_theta, model_card, model_low_pass, model_gru;
+	model_arima, model_structural, model_theta, model_card, model_low_pass, model_histogram,
+	model_gru;
 
 /* A guess that says nothing of its spread. */
 static inline struct guess models_point(double x)
