@@ -26,7 +26,7 @@ if cache and sys.argv[3] == 'read':  # where all that is writable is memory itse
         for name in names:
             path = os.path.join(root, name)
             if left > 0 and os.path.isfile(path) and not os.path.islink(path):
-                left -= len(open(path, 'rb').read())
+                left -= len(open(path, 'rb').read(left))
 elif cache:
     with open(sys.argv[3], 'wb') as f:
         for _ in range(cache // 1048576): f.write(b'x' * 1048576)
