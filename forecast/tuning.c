@@ -6,7 +6,7 @@
 
 /* clang-format off */
 const struct series_tunable series_tunables[SERIES_TUNABLES] = {
-	{ ROW(learning), 0.05,   0.15,   0.6  },
+	{ ROW(learning), 0.05,   0.1,    0.6  },
 	{ ROW(forget),   0.0001, 0.002,  0.02 },
 	{ ROW(season),   0.05,   0.15,   0.6  },
 	{ ROW(level),    0.1,    1,      5    },
