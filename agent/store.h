@@ -84,6 +84,25 @@ struct store_forecast {
  * plenty. */
 void store_forecast(struct store *s, const struct store_forecast *f);
 
+struct store_forecast_model { /* once an hour is plenty */
+	int64_t at_real_ns;
+	const char *service, *series; /* as of a forecast */
+	uint64_t horizon_ns;
+	const char *model;
+	double weight, loss; /* of the combination at that horizon; mean pinball loss, log scale */
+};
+void store_forecast_model(struct store *s, const struct store_forecast_model *m);
+
+struct store_demand { /* the largest use within the lead; once a minute is plenty */
+	int64_t at_real_ns;
+	const char *service, *resource; /* "cpu_mcpu", "memory_bytes" or "tx_bits_per_s" */
+	uint64_t lead_ns;
+	double weight_apis; /* of what the APIs' forecasts say; the rest is the direct one's */
+	const struct forecast *f;
+};
+/* What came is filled in by the history itself once the lead is over. */
+void store_demand(struct store *s, const struct store_demand *d);
+
 struct store_slo { /* once a minute is plenty */
 	int64_t at_real_ns;
 	const char *service, *route; /* route NULL: the service's own objective */

@@ -51,6 +51,11 @@ static const struct {
 	[RECORD_FORECAST] = { "INSERT INTO forecast (at_real_ns, service, series, horizon_s, step_s,"
 		" target_real_s, mean, q05, q10, q25, q50, q75, q90, q95, q99) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
 		" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)", false },
+	[RECORD_FORECAST_MODEL] = { "INSERT OR REPLACE INTO forecast_model (at_real_s, service, series,"
+		" horizon_s, model, weight, loss) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", false },
+	[RECORD_DEMAND] = { "INSERT OR REPLACE INTO demand (at_real_s, service, resource, lead_s, weight_apis,"
+		" mean, q05, q10, q25, q50, q75, q90, q95, q99) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+		" ?11, ?12, ?13, ?14)", false },
 	[RECORD_STATE] = { "INSERT OR REPLACE INTO model_state (at_real_ns, key, state) VALUES (?1, ?2, ?3)",
 		false },
 	[RECORD_DECISION] = { "INSERT INTO decision (id, at_real_ns, service, knob, before, value,"

@@ -81,9 +81,17 @@ static uint64_t step_of(const struct store_forecast *f)
 	return (f->horizon_ns <= MINUTE_HORIZON_NS ? S_PER_MIN : S_PER_H) * NS_PER_S;
 }
 
-void store_forecast(struct store *s, const struct store_forecast *f)
+static void record_levels(struct records *q, const struct forecast *f)
 {
 	static const int kept[] = {Q05, Q10, Q25, Q50, Q75, Q90, Q95, Q99}; /* columns */
+
+	record_real(q, f->mean);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		record_real(q, f->q[kept[i]]);
+}
+
+void store_forecast(struct store *s, const struct store_forecast *f)
+{
 	uint64_t step_ns = step_of(f);
 	struct records *q = store_begin(s, LANE_BULK, RECORD_FORECAST);
 
@@ -93,9 +101,34 @@ void store_forecast(struct store *s, const struct store_forecast *f)
 	record_count(q, f->horizon_ns / NS_PER_S);
 	record_count(q, step_ns / NS_PER_S);
 	record_int(q, target(f, step_ns));
-	record_real(q, f->f->mean);
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		record_real(q, f->f->q[kept[i]]);
+	record_levels(q, f->f);
+	store_end(s, LANE_BULK, q);
+}
+
+void store_forecast_model(struct store *s, const struct store_forecast_model *m)
+{
+	struct records *q = store_begin(s, LANE_BULK, RECORD_FORECAST_MODEL);
+
+	record_int(q, seconds(m->at_real_ns));
+	record_text(q, m->service);
+	record_text(q, m->series);
+	record_count(q, m->horizon_ns / NS_PER_S);
+	record_text(q, m->model);
+	record_real(q, m->weight);
+	record_real(q, m->loss);
+	store_end(s, LANE_BULK, q);
+}
+
+void store_demand(struct store *s, const struct store_demand *d)
+{
+	struct records *q = store_begin(s, LANE_BULK, RECORD_DEMAND);
+
+	record_int(q, seconds(d->at_real_ns));
+	record_text(q, d->service);
+	record_text(q, d->resource);
+	record_count(q, d->lead_ns / NS_PER_S);
+	record_real(q, d->weight_apis);
+	record_levels(q, d->f);
 	store_end(s, LANE_BULK, q);
 }
 

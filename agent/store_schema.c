@@ -85,10 +85,26 @@ static const char version_1[] =
 "  avg(actual - mean) AS bias, avg(actual BETWEEN q05 AND q95) AS coverage90,\n"
 "  avg(actual <= q99) AS below_q99 FROM forecast WHERE actual IS NOT NULL\n"
 "  GROUP BY service, series, horizon_s;\n";
+
+static const char version_2[] =
+"CREATE TABLE forecast_model (at_real_s INTEGER NOT NULL, service TEXT NOT NULL, series TEXT NOT NULL,\n"
+"  horizon_s INTEGER NOT NULL, model TEXT NOT NULL, weight REAL, loss REAL,\n"
+"  PRIMARY KEY (at_real_s, service, series, horizon_s, model)) STRICT, WITHOUT ROWID;\n"
+"CREATE TABLE demand (at_real_s INTEGER NOT NULL, service TEXT NOT NULL, resource TEXT NOT NULL,\n"
+"  lead_s INTEGER NOT NULL, mean REAL, q05 REAL, q10 REAL, q25 REAL, q50 REAL, q75 REAL, q90 REAL,\n"
+"  q95 REAL, q99 REAL, weight_apis REAL, actual REAL,\n"
+"  PRIMARY KEY (at_real_s, service, resource)) STRICT, WITHOUT ROWID;\n"
+"CREATE VIEW forecast_winner AS SELECT datetime(at_real_s, 'unixepoch') AS at, service, series,\n"
+"  horizon_s, model, max(weight) AS weight, loss, at_real_s FROM forecast_model\n"
+"  GROUP BY at_real_s, service, series, horizon_s;\n"
+"CREATE VIEW demand_error AS SELECT service, resource, count(*) AS forecasts,\n"
+"  avg(abs(actual - q50)) AS mean_abs_error, sum(abs(actual - q50)) / nullif(sum(actual), 0) AS wape,\n"
+"  avg(actual BETWEEN q05 AND q95) AS coverage90, avg(actual <= q90) AS below_q90,\n"
+"  avg(actual <= q99) AS below_q99 FROM demand WHERE actual IS NOT NULL GROUP BY service, resource;\n";
 /* clang-format on */
 
 /* Row i brings version i to i + 1. */
-static const char *const migrations[STORE_VERSION] = {version_1};
+static const char *const migrations[STORE_VERSION] = {version_1, version_2};
 
 int store_sql_errno(int code)
 {

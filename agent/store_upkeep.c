@@ -55,6 +55,18 @@ static const char fill_actual[] =
 	" AND v.step_s = f.step_s AND v.at_real_s = f.target_real_s)"
 	" WHERE f.target_real_s >= ?1 AND f.target_real_s + f.step_s <= ?2 AND f.actual IS NULL";
 
+/*
+ * The largest use of the seconds of a lead, once it is over and nearly all of them were sampled. ?1
+ * and ?2: leads from and until.
+ */
+static const char fill_demand[] =
+	"UPDATE demand AS d SET actual = (SELECT iif(count(x) >= 0.9 * d.lead_s, max(x), NULL) FROM"
+	" (SELECT CASE d.resource WHEN 'cpu_mcpu' THEN v.cpu_mcpu WHEN 'memory_bytes' THEN v.memory_bytes"
+	" ELSE v.tx_bits_per_s END AS x FROM service_sample v WHERE v.step_s = 1"
+	" AND v.at_real_s > d.at_real_s AND v.at_real_s <= d.at_real_s + d.lead_s"
+	" AND v.series = (SELECT id FROM series WHERE service = d.service AND route = '')))"
+	" WHERE d.at_real_s >= ?1 AND d.at_real_s + d.lead_s <= ?2 AND d.actual IS NULL";
+
 /* Oldest first, in the order in which they are missed least; ?1 rows. */
 static const char *const shrink[] = {
 	"DELETE FROM route_sample WHERE (step_s, at_real_s, series) IN"
@@ -62,6 +74,10 @@ static const char *const shrink[] = {
 	"DELETE FROM service_sample WHERE (step_s, at_real_s, series) IN"
 	" (SELECT step_s, at_real_s, series FROM service_sample ORDER BY step_s, at_real_s, series LIMIT ?1)",
 	"DELETE FROM forecast WHERE rowid IN (SELECT rowid FROM forecast ORDER BY target_real_s LIMIT ?1)",
+	"DELETE FROM demand WHERE (at_real_s, service, resource) IN"
+	" (SELECT at_real_s, service, resource FROM demand ORDER BY at_real_s LIMIT ?1)",
+	"DELETE FROM forecast_model WHERE (at_real_s, service, series, horizon_s, model) IN"
+	" (SELECT at_real_s, service, series, horizon_s, model FROM forecast_model ORDER BY at_real_s LIMIT ?1)",
 	"DELETE FROM slo_sample WHERE (at_real_s, series) IN"
 	" (SELECT at_real_s, series FROM slo_sample ORDER BY at_real_s LIMIT ?1)",
 	"DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY at_real_ns LIMIT ?1 / 4)",
@@ -108,8 +124,10 @@ static int prune(struct store_db *db, const struct store_keep *keep, int64_t now
 		{ "DELETE FROM route_sample WHERE step_s = 60 AND at_real_s < ?1", minute },
 		{ "DELETE FROM slo_sample WHERE at_real_s < ?1", minute },
 		{ "DELETE FROM forecast WHERE target_real_s < ?1", minute },
+		{ "DELETE FROM demand WHERE at_real_s < ?1", minute },
 		{ "DELETE FROM service_sample WHERE step_s = 3600 AND at_real_s < ?1", hour },
 		{ "DELETE FROM route_sample WHERE step_s = 3600 AND at_real_s < ?1", hour },
+		{ "DELETE FROM forecast_model WHERE at_real_s < ?1", hour },
 		{ "DELETE FROM decision WHERE at_real_ns < ?1", hour * ns },
 		{ "DELETE FROM knob_write WHERE at_real_ns < ?1", hour * ns },
 		{ "DELETE FROM event WHERE at_real_ns < ?1", hour * ns },
@@ -153,6 +171,8 @@ static int minute_work(struct store_db *db, const struct store_keep *keep, int64
 	actual[1] = now / MINUTE_S * MINUTE_S;
 	if (r == 0)
 		r = store_db_run(db, fill_actual, actual, 2, e);
+	if (r == 0)
+		r = store_db_run(db, fill_demand, actual, 2, e);
 	if (r == 0 && clock_is_sure(db, second_from))
 		r = prune(db, keep, now, e);
 	marks[0] = db->minute_until_s;

@@ -9,6 +9,9 @@
 #include "agent/log.h"
 #include "agent/worker/worker.h"
 
+#define MODELS_TICKS ((uint64_t)S_PER_H) /* between records of what models weigh */
+#define LEAST_WEIGHT 0.01                /* that is recorded */
+
 static int64_t real_ns(void)
 {
 	struct timespec t;
@@ -104,9 +107,30 @@ static void api_sample(struct agent *a, const struct worker_service *s, size_t i
 	store_sample(a->store, &row);
 }
 
+/* How the models of a series share the word at the horizon of @row; those without a say are left
+ * out.
+ */
+static void models_of(struct agent *a, const struct store_forecast *row,
+		      const struct series_report *report)
+{
+	for (size_t m = 0; m < report->n_models; m++) {
+		if (report->models[m].weight < LEAST_WEIGHT)
+			continue;
+		store_forecast_model(
+			a->store, &(struct store_forecast_model){.at_real_ns = row->at_real_ns,
+								 .service = row->service,
+								 .series = row->series,
+								 .horizon_ns = row->horizon_ns,
+								 .model = report->models[m].name,
+								 .weight = report->models[m].weight,
+								 .loss = report->models[m].loss});
+	}
+}
+
 /* @api -1: the service's CPU. */
 static void forecasts_of(struct agent *a, uint32_t i, int api)
 {
+	bool with_models = a->n_ticks % MODELS_TICKS == WORKER_MINUTE_TICKS;
 	const struct policy_host *host = &a->set->host;
 	const struct worker_service *s = &a->services[i];
 
@@ -116,13 +140,38 @@ static void forecasts_of(struct agent *a, uint32_t i, int api)
 					     .service = s->policy->name,
 					     .series = api < 0 ? "cpu_mcpu" : s->routes[api],
 					     .horizon_ns = host->horizons_ns[h]};
+		struct series_report report = {};
 		int n = controller_forecast(a->controller, i, api, host->horizons_ns[h], p,
-					    ARRAY_SIZE(p), NULL);
+					    ARRAY_SIZE(p), with_models ? &report : NULL);
 
 		if (n <= 0)
 			continue;
 		row.f = &p[n - 1].f;
 		store_forecast(a->store, &row);
+		models_of(a, &row, &report);
+	}
+}
+
+static void demand_of(struct agent *a, uint32_t i)
+{
+	static const char *const columns[DEMAND_RESOURCES] = {
+		[DEMAND_CPU] = "cpu_mcpu",
+		[DEMAND_MEMORY] = "memory_bytes",
+		[DEMAND_BANDWIDTH] = "tx_bits_per_s",
+	};
+	struct demand_report r;
+
+	for (int k = 0; k < DEMAND_RESOURCES; k++) {
+		if (controller_demand(a->controller, i, DEMAND_PEAK, (enum demand_resource)k, &r) <=
+		    0)
+			continue;
+		store_demand(a->store,
+			     &(struct store_demand){.at_real_ns = a->input.now_real_ns,
+						    .service = a->services[i].policy->name,
+						    .resource = columns[k],
+						    .lead_ns = controller_lead_ns(a->controller, i),
+						    .weight_apis = r.experts[DEMAND_APIS].weight,
+						    .f = &r.f});
 	}
 }
 
@@ -151,6 +200,7 @@ static void record_minute(struct agent *a)
 		const struct worker_service *s = &a->services[i];
 
 		objectives_of(a, i);
+		demand_of(a, i);
 		forecasts_of(a, i, -1);
 		for (size_t k = 0; k <= s->n_apis; k++)
 			if (s->windows[k].requests)

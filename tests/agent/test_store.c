@@ -137,6 +137,71 @@ static void what_became_of_a_forecast_is_filled_in(void **state)
 	clean();
 }
 
+static void demand(struct store *s, int64_t at_s, const char *resource, uint64_t lead_s)
+{
+	const struct forecast f = {100, {5, 10, 20, 50, 100, 150, 180, 190, 195, 200}};
+
+	store_demand(s, &(struct store_demand){at_s * (int64_t)NS_PER_S, "checkout", resource,
+					       lead_s * NS_PER_S, 0.25, &f});
+}
+
+/* Of the ten seconds after it, the largest; not known where they were not all sampled. */
+static void the_peak_of_a_lead_is_filled_in(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	fresh();
+	s = open_store(0);
+	demand(s, BASE_S, "cpu_mcpu", 10);
+	demand(s, BASE_S, "memory_bytes", 10);
+	demand(s, BASE_S + 45, "cpu_mcpu", 10); /* half of it is not sampled */
+	for (int i = 0; i <= 20;
+	     i++) /* 10 is the largest within; what was at the start does not count */
+		cpu_sample(s, BASE_S + i, i == 0 ? 900 : i == 4 ? 170 : 100 + i);
+	for (int i = 46; i < 50; i++)
+		cpu_sample(s, BASE_S + i, 100);
+	cpu_sample(s, BASE_S + 120, 0);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	assert_string_equal(
+		ask("SELECT group_concat(resource || ' ' || ifnull(actual, 'none'), ', ') FROM"
+		    " (SELECT resource, actual FROM demand ORDER BY at_real_s, resource)"),
+		"cpu_mcpu 170.0, memory_bytes 100.0, cpu_mcpu none");
+	assert_string_equal(
+		ask("SELECT forecasts || ' ' || mean_abs_error || ' ' || coverage90 || ' ' ||"
+		    " below_q90 FROM demand_error WHERE resource = 'cpu_mcpu'"),
+		"1 70.0 1.0 1.0");
+	store_close(s);
+	clean();
+}
+
+static void the_winner_is_the_model_of_most_weight(void **state)
+{
+	struct store_forecast_model m = {
+		BASE_S * (int64_t)NS_PER_S, "checkout", "GET /a", 30 * NS_PER_S, "ets", 0.3, 0.05};
+	struct store *s;
+
+	(void)state;
+	fresh();
+	s = open_store(0);
+	store_forecast_model(s, &m);
+	m.model = "arima";
+	m.weight = 0.6;
+	m.loss = 0.04;
+	store_forecast_model(s, &m);
+	m.horizon_ns = 60 * NS_PER_S;
+	m.model = "last";
+	m.weight = 0.4;
+	store_forecast_model(s, &m);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	assert_string_equal(
+		ask("SELECT group_concat(horizon_s || ' ' || model || ' ' || loss, ', ')"
+		    " FROM (SELECT * FROM forecast_winner ORDER BY horizon_s)"),
+		"30 arima 0.04, 60 last 0.04");
+	store_close(s);
+	clean();
+}
+
 static void the_file_stays_below_its_bound_and_keeps_the_audit(void **state)
 {
 	const struct store_write w = {
@@ -278,6 +343,8 @@ int main(void)
 		cmocka_unit_test(a_late_sample_is_rolled_up_again),
 		cmocka_unit_test(seconds_go_after_an_hour_and_minutes_after_a_month),
 		cmocka_unit_test(what_became_of_a_forecast_is_filled_in),
+		cmocka_unit_test(the_peak_of_a_lead_is_filled_in),
+		cmocka_unit_test(the_winner_is_the_model_of_most_weight),
 		cmocka_unit_test(the_file_stays_below_its_bound_and_keeps_the_audit),
 		cmocka_unit_test(without_its_directory_records_are_lost_and_the_gap_told_later),
 		cmocka_unit_test(a_gap_in_which_nothing_was_lost_is_told_too),

@@ -136,6 +136,28 @@ static void an_empty_file_gets_the_version_and_a_second_run_changes_nothing(void
 	sqlite3_close(db);
 }
 
+/* A file as the first version left it: what is in it stays, what is new is made. */
+static void an_older_version_is_brought_up(void **state)
+{
+	sqlite3 *db = empty();
+
+	(void)state;
+	assert_int_equal(store_schema_migrate(db, NULL), 0);
+	assert_int_equal(run(db, "DROP VIEW forecast_winner; DROP VIEW demand_error;"
+				 "DROP TABLE forecast_model; DROP TABLE demand;"
+				 "PRAGMA user_version = 1;"
+				 "INSERT INTO meta VALUES ('minute_until_s', 60)"),
+			 SQLITE_OK);
+	assert_int_equal(store_schema_migrate(db, NULL), 0);
+	assert_int_equal(run(db, "SELECT * FROM forecast_winner, demand_error"), SQLITE_OK);
+	assert_int_equal(
+		run(db, "CREATE TABLE kept (n INTEGER CHECK (n = 60));"
+			"INSERT INTO kept SELECT value FROM meta WHERE key = 'minute_until_s'"),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+}
+
 static void a_newer_version_is_left_alone(void **state)
 {
 	sqlite3 *db = empty();
@@ -144,7 +166,7 @@ static void a_newer_version_is_left_alone(void **state)
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "PRAGMA user_version = 7"), SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, &e), -EPROTONOSUPPORT);
-	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 1");
+	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 2");
 	sqlite3_close(db);
 }
 
@@ -190,6 +212,7 @@ int main(void)
 		cmocka_unit_test(every_table_view_and_column_is_documented),
 		cmocka_unit_test(every_view_can_be_read),
 		cmocka_unit_test(an_empty_file_gets_the_version_and_a_second_run_changes_nothing),
+		cmocka_unit_test(an_older_version_is_brought_up),
 		cmocka_unit_test(a_newer_version_is_left_alone),
 		cmocka_unit_test(the_database_of_another_program_is_left_alone),
 		cmocka_unit_test(a_migration_that_fails_leaves_nothing_behind),
