@@ -142,6 +142,7 @@ void bottom_up_issue(struct bottom_up *b, const struct demand_input *in,
 	hand_over(b, in);
 	find_units(b, in, unit_of);
 	memset(w, 0, sizeof(*w));
+	memcpy(w->api_of, b->api_of, sizeof(w->api_of));
 	for (int k = 0; k < DEMAND_RESOURCES; k++)
 		w->base[k] = (float)in->base[k];
 	for (size_t i = 0; i < in->n_apis; i++)
@@ -170,9 +171,15 @@ void bottom_up_see(const struct bottom_up *b, const struct demand_input *in,
 	}
 }
 
-static double explained(const struct demand_input *in, const struct bottom_up_waiting *w,
-			const uint8_t *unit_of, enum demand_kind kind,
-			enum demand_resource resource)
+/* Whether what @w has of row @u is to be judged: its API was measured, and has it still. */
+static bool is_told(const struct bottom_up *b, const struct bottom_up_waiting *w, size_t u)
+{
+	return w->units[u].n > 0 && w->api_of[u] == b->api_of[u];
+}
+
+static double explained(const struct bottom_up *b, const struct demand_input *in,
+			const struct bottom_up_waiting *w, const uint8_t *unit_of,
+			enum demand_kind kind, enum demand_resource resource)
 {
 	double costs[COPULA_UNITS], sum = (double)w->base[resource];
 
@@ -180,7 +187,7 @@ static double explained(const struct demand_input *in, const struct bottom_up_wa
 	for (size_t u = 0; u < n_units(in); u++) {
 		const struct bottom_up_unit *unit = &w->units[u];
 
-		if (unit->n <= 0)
+		if (!is_told(b, w, u))
 			return NAN;
 		sum += costs[u] * (double)(kind == DEMAND_PEAK ? unit->peak : unit->sum / unit->n);
 	}
@@ -211,14 +218,14 @@ void bottom_up_judge(struct bottom_up *b, const struct demand_input *in,
 		for (int k = 0; k < DEMAND_RESOURCES; k++)
 			follow(&b->ratio[kind][k],
 			       log((used[kind][k] + offsets[k]) /
-				   (explained(in, w, unit_of, kind, k) + offsets[k])));
+				   (explained(b, in, w, unit_of, kind, k) + offsets[k])));
 	for (size_t u = 0; u < n_units(in); u++) {
 		const struct bottom_up_unit *unit = &w->units[u];
 		double q[FORECAST_LEVELS];
 
 		for (int l = 0; l < FORECAST_LEVELS; l++)
 			q[l] = (double)unit->q[l];
-		scores[u] = unit->n > 0 ? copula_score(q, (double)unit->peak) : NAN;
+		scores[u] = is_told(b, w, u) ? copula_score(q, (double)unit->peak) : NAN;
 	}
 	copula_learn(&b->copula, scores, n_units(in));
 }

@@ -50,6 +50,7 @@ struct bottom_up {
 /* What was forecast of the APIs, and what has come of it so far. */
 struct bottom_up_waiting {
 	float base[DEMAND_RESOURCES];
+	uint8_t api_of[COPULA_UNITS]; /* as it was then */
 	struct bottom_up_unit {
 		float q[FORECAST_LEVELS]; /* of the peak */
 		float peak, sum, n;
@@ -69,8 +70,10 @@ bool bottom_up_forecast(const struct bottom_up *b, const struct demand_input *in
 			enum demand_kind kind, enum demand_resource resource, double offset,
 			double *q);
 
-/* A forecast begins to wait; a step of it is over; its end has come, with what was used (NAN: not
- * known). */
+/*
+ * A forecast begins to wait; a step of it is over; its end has come, with what was used (NAN: not
+ * known). Of a row that another API has taken over meanwhile nothing is learned.
+ */
 void bottom_up_issue(struct bottom_up *b, const struct demand_input *in,
 		     struct bottom_up_waiting *w);
 void bottom_up_see(const struct bottom_up *b, const struct demand_input *in,

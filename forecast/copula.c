@@ -126,22 +126,16 @@ static void take_apart(const double *q, struct part *p)
 static double weigh(const struct copula *c, const struct part *parts, size_t n, double error,
 		    double *with)
 {
-	double inverse[COPULA_UNITS], shrink[COPULA_UNITS];
 	double first = error * error, second = 0, shared = 0, all;
 
 	for (size_t i = 0; i < n; i++) {
-		double own = (double)c->product[i][i];
-
-		inverse[i] = own > 0 ? 1 / sqrt(own) : 0;
-		shrink[i] = (double)c->n[i] / ((double)c->n[i] + SHRINK);
 		with[i] = parts[i].spread;
 		second += parts[i].skew * parts[i].skew;
 	}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = i + 1; j < n; j++) {
-			double r = (double)c->product[i][j] * inverse[i] * inverse[j];
+			double r = copula_correlation(c, i, j);
 
-			r = fmax(fmin(r, 1), -1) * fmin(shrink[i], shrink[j]);
 			with[i] += r * parts[j].spread;
 			with[j] += r * parts[i].spread;
 			second += 2 * r * r * parts[i].skew * parts[j].skew;

@@ -26,6 +26,7 @@
 #define FAR           (INT64_C(1) << 60) /* steps; beyond, nothing is reckoned with */
 
 /* A learned event that is felt at a step: in which part. */
+_Static_assert(EFFECTS_MAX >= EVENTS_MAX, "a place for each that is felt at once");
 struct felt {
 	struct event *event;
 	struct effect *effect;
@@ -283,26 +284,40 @@ static void set_part(struct event_part *p, double x, double var)
 	p->sd = (uint16_t)lrint(SD_UNIT * fmin(fmax(sqrt(var), LEAST_PART_SD), 1));
 }
 
-/* A place for @id: a free one, or that of the least recent. */
-static struct effect *new_effect(struct events *e, uint32_t id)
+static bool is_one_of(const struct felt *felt, size_t n, uint32_t id)
 {
-	struct effect *at = &e->effects[0];
+	for (size_t i = 0; i < n; i++) {
+		if (felt[i].event->id == id)
+			return true;
+	}
+	return false;
+}
 
-	for (int i = 1; i < EFFECTS_MAX; i++) {
+/*
+ * A place for @id: a free one, or that of the least recent which is not among the @n of @felt.
+ * There is one, as those are no more than EFFECTS_MAX with @id itself.
+ */
+static struct effect *new_effect(struct events *e, uint32_t id, const struct felt *felt, size_t n)
+{
+	struct effect *at = NULL;
+
+	for (int i = 0; i < EFFECTS_MAX; i++) {
 		struct effect *f = &e->effects[i];
 
-		if (at->n > 0 && (f->n == 0 || f->end < at->end))
+		if (f->n > 0 && is_one_of(felt, n, f->id))
+			continue;
+		if (!at || (at->n > 0 && (f->n == 0 || f->end < at->end)))
 			at = f;
 	}
 	*at = (struct effect){.id = id};
 	return at;
 }
 
-/* An occurrence begins: by now the effect may be another. */
-static void begin(struct events *e, struct felt *f)
+/* An occurrence begins: that of @f, one of the @n of @felt. */
+static void begin(struct events *e, struct felt *f, const struct felt *felt, size_t n)
 {
 	if (!f->effect)
-		f->effect = new_effect(e, f->event->id);
+		f->effect = new_effect(e, f->event->id, felt, n);
 	if (f->event->own_var > 0)
 		return;
 	f->event->own_var = OWN_VAR;
@@ -369,7 +384,7 @@ static double learn(struct events *e, struct felt *felt, size_t n, double ratio,
 	double noise = fmax(sd, LEAST_SD) * fmax(sd, LEAST_SD), var = 0, x = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		begin(e, &felt[i]);
+		begin(e, &felt[i], felt, n);
 		change(felt[i].event);
 		x += log_effect(&felt[i], &var);
 	}

@@ -36,8 +36,10 @@ struct series *series_copy(const struct series *s)
 {
 	struct series *copy = malloc(s->size_bytes);
 
-	if (copy)
-		memcpy(copy, s, s->size_bytes);
+	if (!copy)
+		return NULL;
+	memcpy(copy, s, s->size_bytes);
+	series_share(copy, NULL); /* its owner may free or change them meanwhile */
 	return copy;
 }
 
@@ -56,7 +58,6 @@ static struct series_job *take(const struct series *s, struct series_turn *turn,
 		free(job);
 		return NULL;
 	}
-	series_share(job->copy, NULL); /* they may be gone or others by then */
 	turn->out = 1;
 	turn->next = step + interval;
 	return job;

@@ -241,6 +241,35 @@ static void effects_of_many_ids_stay_bounded(void **state)
 
 /* A weekly event of 12 hours: its ramp is known the second time, and the season stays what it is.
  */
+/*
+ * All places are taken, the least recent by id 0. It comes back while a new one begins too: what is
+ * known of id 0 stays, and the new one takes the place of id 1.
+ */
+static void an_effect_that_is_felt_is_not_forgotten(void **state)
+{
+	struct events e = {};
+	int64_t at = 0;
+	int known;
+
+	(void)state;
+	for (uint32_t id = 0; id < EFFECTS_MAX; id++, at += 20) {
+		assert_int_equal(events_add(&e, id, at, at + 4, NAN), 0);
+		for (int64_t t = at - 2; t < at + 12; t++)
+			(void)events_observe(&e, t, t >= at && t < at + 4 ? 300 : 100, 100, 0.05,
+					     1);
+	}
+	known = events_effect(&e, 0)->parts[EVENT_BEFORE].x;
+	assert_true(known > 0);
+	assert_int_equal(events_add(&e, 99, at, at + 4, NAN), 0);
+	assert_int_equal(events_add(&e, 0, at, at + 4, NAN), 0);
+	(void)events_observe(&e, at, 300, 100, 0.05, 1);
+	assert_non_null(events_effect(&e, 99));
+	assert_non_null(events_effect(&e, 0));
+	assert_int_equal(events_effect(&e, 0)->n, 2);
+	assert_int_equal(events_effect(&e, 99)->n, 1);
+	assert_null(events_effect(&e, 1));
+}
+
 static void series_knows_the_shape_again(void **state)
 {
 	static const double factor[] = {1.5, 1.5, 1.5, 3, 3, 3, 3, 4, 4, 4,
@@ -294,6 +323,7 @@ int main(void)
 		cmocka_unit_test(full_list_says_so_until_one_is_over),
 		cmocka_unit_test(clearing_leaves_what_comes_after_an_event),
 		cmocka_unit_test(effects_of_many_ids_stay_bounded),
+		cmocka_unit_test(an_effect_that_is_felt_is_not_forgotten),
 		cmocka_unit_test(series_knows_the_shape_again),
 	};
 
