@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "forecast/forecast.h"
+#include "forecast/gru.h"
 
 #define MOST_HORIZON 60
 #define MOST_PERIOD  60
@@ -24,9 +25,14 @@ enum op {
 	OP_PREDICT,
 	OP_TAKE,
 	OP_GIVE,
-	OP_KEEP, /* save, damage or not, load */
+	OP_SHARE, /* weights of a network, or none */
+	OP_KEEP,  /* save, damage or not, load */
 	OP_COUNT
 };
+
+/* What is done apart from a series, each beside the other. */
+static struct series_job *(*const takes[])(struct series *) = {series_job_take, series_tune_take};
+enum { JOBS = sizeof(takes) / sizeof(*takes) };
 
 struct bytes {
 	const uint8_t *at;
@@ -36,7 +42,8 @@ struct bytes {
 struct subject {
 	struct series *s;
 	struct series_conf conf;
-	struct series_job *job;
+	struct series_job *jobs[JOBS];
+	struct gru network;
 	double most; /* the largest value given */
 	bool stated; /* an event had a multiplier: the bound is wider */
 };
@@ -120,12 +127,24 @@ static void add_event(struct subject *u, struct bytes *b)
 	(void)series_event(u->s, id >> 2, start, length, multiplier);
 }
 
-static void give(struct subject *u, bool run)
+static void take_job(struct subject *u, size_t k)
 {
-	if (u->job && run)
-		series_job_run(u->job);
-	series_job_give(u->s, u->job);
-	u->job = NULL;
+	if (!u->jobs[k])
+		u->jobs[k] = takes[k](u->s);
+}
+
+static void give_job(struct subject *u, size_t k, bool run)
+{
+	if (u->jobs[k] && run)
+		series_job_run(u->jobs[k]);
+	series_job_give(u->s, u->jobs[k]);
+	u->jobs[k] = NULL;
+}
+
+static void share(struct subject *u, uint64_t seed)
+{
+	gru_init(&u->network, seed);
+	series_share(u->s, seed ? &u->network : NULL);
 }
 
 static void keep(struct subject *u, struct bytes *b)
@@ -140,7 +159,7 @@ static void keep(struct subject *u, struct bytes *b)
 	buf[n % size] ^= bits;
 	demand(series_load(loaded, buf, size) == (bits ? -22 : 0));
 	demand(series_load(loaded, buf, n % size) == -22);
-	if (bits || u->job) {
+	if (bits || u->jobs[0] || u->jobs[1]) {
 		series_free(loaded);
 	} else {
 		series_free(u->s);
@@ -178,11 +197,16 @@ static void act(struct subject *u, struct bytes *b)
 		predict(u, (unsigned int)take(b, 1));
 		break;
 	case OP_TAKE:
-		if (!u->job)
-			u->job = series_job_take(u->s);
+		take_job(u, take(b, 1) % JOBS);
 		break;
-	case OP_GIVE:
-		give(u, take(b, 1) & 1);
+	case OP_GIVE: {
+		uint64_t how = take(b, 1);
+
+		give_job(u, how % JOBS, how / JOBS & 1);
+		break;
+	}
+	case OP_SHARE:
+		share(u, take(b, 1));
 		break;
 	case OP_KEEP:
 		keep(u, b);
@@ -204,8 +228,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		act(&u, &b);
 	predict(&u, 1);
 	predict(&u, u.conf.horizon);
-	give(&u, true);
-	predict(&u, u.conf.horizon);
+	for (size_t k = 0; k < JOBS; k++) {
+		give_job(&u, k, true);
+		predict(&u, u.conf.horizon);
+	}
 	series_free(u.s);
 	return 0;
 }
