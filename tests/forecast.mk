@@ -5,13 +5,13 @@ FORECAST_SCALE = $(BUILD)/tests/bench/forecast_scale
 $(FORECAST_SCALE): tests/bench/forecast/scale.c $(BUILD)/libforeshape-forecast.a
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O2 $(WARN) -I$(BUILD)/include -o $@ $< $(BUILD)/libforeshape-forecast.a -lm
-FORECAST_MODELS = $(BUILD)/tests/bench/forecast_models
-$(FORECAST_MODELS): tests/bench/forecast/models.c $(L_forecast)
+FORECAST_PARTS = $(BUILD)/tests/bench/forecast_models $(BUILD)/tests/bench/forecast_experts
+$(FORECAST_PARTS): $(BUILD)/tests/bench/forecast_%: tests/bench/forecast/%.c $(L_forecast)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $< -Wl,--start-group $(L_forecast) -Wl,--end-group -lm
 
 .PHONY: bench-forecast
-bench-forecast: $(BUILD)/foreshape $(FORECAST_SCALE) $(FORECAST_MODELS)
+bench-forecast: $(BUILD)/foreshape $(FORECAST_SCALE) $(FORECAST_PARTS)
 	@$(if $(R),tests/deps r-cran-forecast r-cran-prophet)
 	@DATA=$(DATA) R=$(R) ONLY=$(ONLY) BUILD=$(BUILD) FORESHAPE=$(BUILD)/foreshape PYTHONDONTWRITEBYTECODE=1 \
 		$(PYTHON) tests/bench/forecast/main.py

@@ -10,6 +10,7 @@ import sys
 
 import anomaly
 import events
+import experts
 import m4
 import models
 import provision
@@ -23,6 +24,7 @@ def main():
     parts = {"m4": lambda: m4.run(data), "rolling": lambda: rolling.run(data, with_r),
              "provision": lambda: provision.run(data), "anomaly": lambda: anomaly.run(data),
              "events": lambda: events.run(data, with_r), "scale": lambda: scale.run(data), "models": models.run,
+             "experts": lambda: experts.run(data),
              "tune": lambda: tune.run(data, "tune"), "gru": lambda: tune.run(data, "gru")}
     only = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(parts)
     if not data:
