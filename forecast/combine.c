@@ -26,10 +26,13 @@
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
-#define FIRST_WEIGHT 0.15               /* of the newest value, before anything is known */
+#define FIRST_WEIGHT 0.15               /* of the newest value, before anything is known ... */
+#define BARE_WEIGHT  0.5                /* ... and where there is no period either */
 
 void combine_init(struct series *s)
 {
+	double first = s->n_periods > 0 ? FIRST_WEIGHT : BARE_WEIGHT;
+
 	memset(s->health, 0, sizeof(s->health));
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
@@ -43,10 +46,10 @@ void combine_init(struct series *s)
 			grid_shift_init(&k->shift[i]);
 		grid_shift_init(&k->peak_shift);
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
-			double rest = (1 - FIRST_WEIGHT) / (SERIES_MODELS - 1);
+			double rest = (1 - first) / (SERIES_MODELS - 1);
 
 			k->scores[m] = (struct score){
-				.weight = (float)(m == 0 ? FIRST_WEIGHT : rest), .scale = 1};
+				.weight = (float)(m == 0 ? first : rest), .scale = 1};
 		}
 		for (uint32_t i = 0; i < k->slots; i++)
 			series_slot(s, k->first_slot + i)->due = 0;
