@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Takes long.
 """test_agent.py - the agent end to end: real nginx counted, planned for, enforced, restored."""
 import os
 import sqlite3

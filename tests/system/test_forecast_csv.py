@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Takes long.
 # Not in the VM: it computes, the same on every kernel
 """test_forecast_csv.py - forecast --csv reads any CSV or says what is wrong, and where."""
 import csv

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Takes long.
 # Not in the VM: SQLite and files, the same on every kernel
 """The history under bad disks, kills, damage and other users; and the commands that read it."""
 import concurrent.futures, glob, json, os, random, shutil, signal, sqlite3, subprocess, sys, tempfile, time

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Takes long.
 """kill -9 of the worker, of the keeper, of all, at random moments and in the middle of writes."""
 import fcntl
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Takes long.
 """test_measure_nginx.py - a real nginx under load: counts equal its own access log, nothing is dropped."""
 import collections
 import random
