@@ -200,6 +200,7 @@ struct policy_input {
 	int dir_fd;     /* what @at is relative to */
 	const char *at; /* the file's path, beside which its calendars are; NULL: there are none */
 	bool calendars_later; /* they are named, not read: policy_calendars_reread does that */
+	int64_t now_real_ns;  /* events over before then do not count; 0: the time of the call */
 };
 int policy_load(const struct policy_input *in, size_t n, uint64_t capacity_mcpu,
 		uint64_t memory_bytes, struct policy_set **ret, struct policy_errors *errors);

@@ -87,9 +87,12 @@ static int load_policies(const struct cmd_args *args, struct job *j)
 	const char *names[] = {cmd_option(args, "policy"), cmd_option(args, "host")};
 	_cleanup_(closep) int policy = open(names[0], O_RDONLY | O_CLOEXEC);
 	_cleanup_(closep) int host = names[1] ? open(names[1], O_RDONLY | O_CLOEXEC) : -1;
-	const struct policy_input in[] = {
-		{.name = names[0], .fd = policy, .dir_fd = AT_FDCWD, .at = names[0]},
-		{.name = names[1], .fd = host, .is_host = true}};
+	const struct policy_input in[] = {{.name = names[0],
+					   .fd = policy,
+					   .dir_fd = AT_FDCWD,
+					   .at = names[0],
+					   .now_real_ns = j->used.start_real_ns},
+					  {.name = names[1], .fd = host, .is_host = true}};
 	struct err e = {};
 	int r;
 
@@ -176,9 +179,9 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 		return cmd_usage(cmd, "takes --csv FILE and --policy FILE");
 	r = read_numbers(cmd, args, &j);
 	if (r == EXIT_OK)
-		r = load_policies(args, &j);
-	if (r == EXIT_OK)
 		r = open_files(args, &j);
+	if (r == EXIT_OK)
+		r = load_policies(args, &j);
 	if (r != EXIT_OK)
 		return r;
 	j.conf.used = &j.used;
@@ -208,6 +211,7 @@ const struct cmd cmd_replay = {
 		"CPU use. The limit of a step is what was decided before it; the planner sees a step "
 		"only when it is over, and of use above the limit only what a cgroup shows: CPU time "
 		"up to the limit and throttled periods.\n\n"
+		"Events, and those of the policy's calendars, count from the time of the first row on.\n\n"
 		"slack is 1 - used / limit; violations the share of steps whose recorded use was above "
 		"the limit in force; changes_per_day the moves of the limit by more than 10 %. In mode "
 		"reserve there is no limit: what the plan reserves is scored instead, and before there "

@@ -3,6 +3,7 @@
 # Not in the VM: it computes, the same on every kernel
 """foreshape replay: the planner over recorded CPU use, judged by its own output."""
 import csv
+import datetime
 import json
 import os
 import random
@@ -154,6 +155,26 @@ def test_input(d, cap):
     check("text_for_people", text.returncode == 0 and "slack" in text.stdout, text.stdout)
 
 
+def test_calendar(d):
+    """A calendar's event at the time of the recording, years ago: the limit is there when it begins."""
+    begin, end = 200, 220
+    used = trace(os.path.join(d, "sale.used.csv"), [0.9 if begin <= i < end else 0.3 for i in range(300)])
+
+    def iso(step):
+        at = datetime.datetime.fromtimestamp(START + step * STEP_S, datetime.timezone.utc)
+        return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    write(os.path.join(d, "sale.csv"), f"date,name,end,multiplier\n{iso(begin)},sale,{iso(end)},3\n")
+    for name, more, planned in (("without", "", False), ("with", "calendars: [sale.csv]\n", True)):
+        policy = write(os.path.join(d, f"{name}.yaml"), CAP + more)
+        emit = os.path.join(d, f"{name}.csv")
+        r = replay("--csv", used, "--scale", "1000", "--policy", policy, "--emit", emit)
+        check(f"replay_{name}_calendar", r.returncode == 0, r.stderr)
+        steps = rows(emit)
+        check(f"event_{name}_calendar", (float(steps[begin]["limit_mcpu"]) >= 900) == planned
+              and float(steps[begin - 20]["limit_mcpu"]) < 900, steps[begin])
+
+
 def test_errors(d, cap):
     good = trace(os.path.join(d, "good.csv"), [0.5] * 20)
     letters = write(os.path.join(d, "letters.csv"), "time,cpu\n1700000000,1\n1700000060,x\n")
@@ -183,6 +204,7 @@ def main():
         test_output(d, cap, reserve)
         test_ceiling(d)
         test_input(d, cap)
+        test_calendar(d)
         test_errors(d, cap)
     return 1 if failed else 0
 
