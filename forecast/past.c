@@ -16,11 +16,19 @@
 #define BURST        3.0  /* usual errors: more above the forecast is a burst */
 #define UNREST_STEPS 30   /* that it counts for */
 #define UNREST_FROM  50   /* values, before which none is seen */
+#define SLOW_ALPHA   0.01 /* by which the slow level moves */
+#define FIRST_CYCLE  0.3  /* shares that a level moves by in the first cycle of a season */
 #define ERROR_FLOOR  1e-4 /* on the log scale: a hundredth of a per cent */
 
 size_t past_size(unsigned int max_period)
 {
-	return sizeof(struct past) + sizeof(uint16_t) * MAX(CYCLES * (size_t)max_period, MIN_RING);
+	return sizeof(struct past) + sizeof(uint16_t) * MAX(CYCLES * (size_t)max_period, MIN_RING) +
+	       sizeof(season_effect) * seasons_room(max_period);
+}
+
+static season_effect *effects(const struct past *p)
+{
+	return (season_effect *)(p->ring + p->size);
 }
 
 void past_init(struct past *p, unsigned int max_period)
@@ -37,6 +45,41 @@ void past_init(struct past *p, unsigned int max_period)
 	p->gru = NULL;
 	for (uint32_t i = 0; i < p->size; i++)
 		p->ring[i] = PAST_NONE;
+	past_set_periods(p, NULL, 0, NAN);
+}
+
+void past_set_periods(struct past *p, const unsigned int *steps, size_t n, double level)
+{
+	p->season = 0;
+	seasons_start(&p->seasons, effects(p), p->max_period, p->steps, steps, n);
+	smoothing_init(&p->slow, p->seasons.n > 0 ? level : NAN);
+}
+
+double past_season(const struct past *p, uint64_t step)
+{
+	return seasons_at(&p->seasons, effects(p), step);
+}
+
+double past_level_gain(const struct past *p, double alpha, uint32_t n_values)
+{
+	const struct seasons *s = &p->seasons;
+
+	if (s->n == 0)
+		return fmax(alpha, 1 / ((double)n_values + 1));
+	if (seasons_first_cycle(s, p->steps - 1))
+		return fmin(alpha, FIRST_CYCLE / s->list[s->n - 1].period);
+	return alpha;
+}
+
+void past_learn(struct past *p, double x)
+{
+	uint64_t step = p->steps - 1;
+	double deviation, gain = past_level_gain(p, SLOW_ALPHA, p->slow.n_values);
+
+	p->season = past_season(p, step);
+	deviation = smoothing_observe(&p->slow, x - p->season, gain, 0);
+	if (!isnan(deviation))
+		seasons_learn(&p->seasons, effects(p), step, deviation, p->tuning.season);
 }
 
 uint16_t past_encode(const struct past *p, double x)

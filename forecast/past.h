@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "forecast/seasons.h"
+#include "forecast/smoothing.h"
 #include "forecast/tuning.h"
 
 #define PAST_SANE_MAX 1e30 /* larger values count as not measured */
 
 struct gru;
 
-/* Plain memory: the ring follows the struct. */
+/* Plain memory: the ring follows the struct, and the effects of the seasons the ring. */
 struct past {
 	uint64_t steps;      /* that have passed, gaps included */
 	uint64_t count;      /* values measured */
@@ -28,7 +30,10 @@ struct past {
 	uint32_t unrest;       /* steps that the last burst still counts */
 	double error_fast,
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
-	uint16_t ring[];    /* steps of PAST_STEP above the lowest, or PAST_NONE */
+	struct smoothing slow; /* a slow level, about which the seasons lie */
+	struct seasons seasons;
+	double season;   /* of the newest value, as it was known before that came */
+	uint16_t ring[]; /* steps of PAST_STEP above the lowest, or PAST_NONE */
 };
 
 /* Two bytes a value: to 0.02 % of value + offset, up to 9e6 offsets; above counts as that. */
@@ -41,10 +46,26 @@ void past_init(struct past *p, unsigned int max_period);
 /* Appends a step; @value is finite and not negative, or NAN. */
 void past_push(struct past *p, double value);
 
+/* Starts over with the seasons of @n periods, longest first, about @level (log scale). */
+void past_set_periods(struct past *p, const unsigned int *steps, size_t n, double level);
+
+/* Takes the newest value @x, on the log scale or NAN, into level and seasons. */
+void past_learn(struct past *p, double x);
+
+/* Sum of the effects of the seasons at step @step (from the start of the series). */
+double past_season(const struct past *p, uint64_t step);
+
+/*
+ * By what share a level that usually moves by @alpha does at the newest value, of which it has seen
+ * @n_values before: more at first, but in the first cycle of a season next to nothing, so that the
+ * season can be seen.
+ */
+double past_level_gain(const struct past *p, double alpha, uint32_t n_values);
+
 /* What the offset should be by now: a share of the mean. */
 double past_wanted_offset(const struct past *p);
 
-/* Goes over to offset @to. */
+/* Goes over to offset @to, all but the level; past_learn comes after. */
 void past_rescale(struct past *p, double to);
 
 /* Learns the size of one-step errors from @error on the log scale. */

@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x43737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x45737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -25,76 +25,6 @@
 #define UNEARNED     1e-3F
 #define FIRST_TUNE   240
 #define MIN_SCORED   20 /* forecasts of a horizon that came true or not, before it is reported */
-
-static uint32_t aligned(size_t at)
-{
-	return (uint32_t)((at + 7) & ~(size_t)7);
-}
-
-static size_t model_size(const struct series_conf *conf, const struct forecast_model *model)
-{
-	return model->size ? model->size(conf) : 0;
-}
-
-static uint32_t count_buckets(uint32_t horizon)
-{
-	uint32_t n = 1;
-
-	for (uint32_t step = 1; step < horizon; step = MIN(2 * step, horizon))
-		n++;
-	return n;
-}
-
-static uint32_t stride_of(uint32_t step)
-{
-	return (step + SERIES_SLOTS - 1) / SERIES_SLOTS;
-}
-
-/* How many forecasts wait at most, of all horizons. */
-static uint32_t count_slots(uint32_t horizon)
-{
-	uint32_t n = 1;
-
-	for (uint32_t step = 1; step < horizon;) {
-		step = MIN(2 * step, horizon);
-		n += (step + stride_of(step) - 1) / stride_of(step);
-	}
-	return n;
-}
-
-static void lay_buckets(struct series *s)
-{
-	uint32_t slots = 0, step = 1;
-
-	for (uint32_t b = 0; b < s->n_buckets; b++) {
-		struct bucket *k = &s->buckets[b];
-
-		k->first = b > 0 ? s->buckets[b - 1].step + 1 : 1;
-		k->step = step;
-		k->stride = stride_of(step);
-		k->slots = (step + k->stride - 1) / k->stride;
-		k->first_slot = slots;
-		slots += k->slots;
-		step = MIN(2 * step, s->conf.horizon);
-	}
-}
-
-/* Fills in where everything lies. @s is the head alone so far. */
-static void lay_out(struct series *s)
-{
-	uint32_t at;
-
-	s->n_buckets = count_buckets(s->conf.horizon);
-	at = aligned(sizeof(*s) + s->n_buckets * sizeof(struct bucket));
-	s->slots_at = at;
-	at = aligned(at + count_slots(s->conf.horizon) * sizeof(struct waiting_step));
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		s->models_at[m] = at;
-		at = aligned(at + model_size(&s->conf, forecast_models[m]));
-	}
-	s->past_at = at;
-	s->size_bytes = aligned(at + past_size(s->conf.max_period));
-}
 
 void series_restart(struct series *s, const unsigned int *periods, size_t n, double level,
 		    uint64_t step)
@@ -109,10 +39,11 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	past->tuning = s->outer.tuned.tuning;
 	past->gru = s->outer.gru;
 	past->steps = step;
+	past_set_periods(past, s->periods, n, level);
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct forecast_model *model = forecast_models[m];
 
-		memset(series_model(s, m), 0, model_size(&s->conf, model));
+		memset(series_model(s, m), 0, series_model_size(&s->conf, model));
 		if (model->init)
 			model->init(series_model(s, m), past, &s->conf);
 		if (model->set_periods)
@@ -133,12 +64,12 @@ int series_new(const struct series_conf *conf, struct series **ret)
 		return -EINVAL;
 	if (forecast_n_models != SERIES_MODELS)
 		return -EINVAL;
-	lay_out(&head);
+	series_lay_out(&head);
 	s = calloc(1, head.size_bytes);
 	if (!s)
 		return -ENOMEM;
 	memcpy(s, &head, sizeof(head));
-	lay_buckets(s);
+	series_lay_buckets(s);
 	s->outer.newest = NAN;
 	s->outer.search.next = FIRST_SEARCH;
 	anomaly_init(&s->outer.anomaly);
@@ -168,6 +99,7 @@ static void rescale(struct series *s)
 	if (fabs(log(to / from)) < log(1.5))
 		return;
 	past_rescale(past, to);
+	smoothing_rescale(&past->slow, from, to);
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		if (forecast_models[m]->rescale)
 			forecast_models[m]->rescale(series_model(s, m), past, from, to);
@@ -188,7 +120,6 @@ static void rescale(struct series *s)
 void series_learn(struct series *s, double value)
 {
 	struct past *past = series_past(s);
-
 	double x;
 
 	combine_judge(s, value);
@@ -198,6 +129,7 @@ void series_learn(struct series *s, double value)
 		return;
 	rescale(s);
 	x = isnan(value) ? NAN : past_to_log(past, value);
+	past_learn(past, x);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (forecast_models[m]->observe)
 			forecast_models[m]->observe(series_model(s, m), past, x);
@@ -426,7 +358,7 @@ void series_report(const struct series *s, struct series_report *ret)
 	*ret = (struct series_report){.n_models = SERIES_MODELS, .n_periods = s->n_periods};
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		ret->models[m].name = forecast_models[m]->name;
-		ret->models[m].bytes = model_size(&s->conf, forecast_models[m]);
+		ret->models[m].bytes = series_model_size(&s->conf, forecast_models[m]);
 	}
 	for (size_t i = 0; i < s->n_periods; i++)
 		ret->periods[i] = s->periods[i];

@@ -124,6 +124,12 @@ static inline struct waiting_step *series_slot(const struct series *s, uint32_t 
 	return (struct waiting_step *)((char *)s + s->slots_at) + slot;
 }
 
+/* series_layout.c: bytes of @model; fills in where all lies, @s being the head alone so far; then
+ * the buckets' horizons. */
+size_t series_model_size(const struct series_conf *conf, const struct forecast_model *model);
+void series_lay_out(struct series *s);
+void series_lay_buckets(struct series *s);
+
 /* Takes a value (NAN: none) that no event touches. */
 void series_learn(struct series *s, double value);
 

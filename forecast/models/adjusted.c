@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* adjusted.c - level, seasons and path of models of seasonally adjusted values. */
+/* adjusted.c - level and path of models of seasonally adjusted values. */
 #include "forecast/models/adjusted.h"
 
 #define LEVEL_STEP  0.01
@@ -8,12 +8,7 @@
 
 size_t adjusted_room(const struct series_conf *conf)
 {
-	return conf->horizon * sizeof(float) + seasons_room(conf) * sizeof(season_effect);
-}
-
-static season_effect *effects(const struct adjusted *a)
-{
-	return (season_effect *)(a->path + a->path_max);
+	return conf->horizon * sizeof(float);
 }
 
 void adjusted_init(struct adjusted *a, const struct series_conf *conf)
@@ -23,37 +18,28 @@ void adjusted_init(struct adjusted *a, const struct series_conf *conf)
 	a->highest = -INFINITY;
 }
 
-void adjusted_set_periods(struct adjusted *a, const struct past *past, const unsigned int *steps,
-			  size_t n, double level)
+void adjusted_set_periods(struct adjusted *a, const struct past *past, double level)
 {
-	seasons_start(&a->seasons, effects(a), past, steps, n);
-	if (a->seasons.n > 0)
+	if (past->seasons.n > 0)
 		a->level = level;
 }
 
-void adjusted_see(struct adjusted *a, double x)
+void adjusted_see(struct adjusted *a, const struct past *past, double x)
 {
-	if (a->n_values++ == 0 && a->seasons.n == 0)
+	if (a->n_values++ == 0 && past->seasons.n == 0)
 		a->level = x;
 	a->lowest = fmin(a->lowest, x);
 	a->highest = fmax(a->highest, x);
 }
 
-double adjusted_season(const struct adjusted *a, uint64_t step)
-{
-	return seasons_at(&a->seasons, effects(a), step);
-}
-
 double adjusted_learn(struct adjusted *a, const struct past *past, double rest)
 {
-	uint64_t step = past->steps - 1;
 	double gain = LEVEL_STEP * (double)past->tuning.level;
 
-	if (seasons_first_cycle(&a->seasons, step))
+	if (seasons_first_cycle(&past->seasons, past->steps - 1))
 		gain *= FIRST_CYCLE;
-	else if (a->seasons.n == 0)
+	else if (past->seasons.n == 0)
 		gain = fmax(gain, 1.0 / a->n_values);
-	seasons_learn(&a->seasons, effects(a), past, rest);
 	a->level += gain * rest;
 	return gain * rest;
 }

@@ -1,36 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * adjusted.h - what models of seasonally adjusted values share: level, seasons, the range seen, and
- * the path of a forecast, which is worked out once a step.
+ * adjusted.h - what models of seasonally adjusted values share: level, the range seen, and the path
+ * of a forecast, which is worked out once a step.
  */
 #ifndef FORESHAPE_ADJUSTED_H
 #define FORESHAPE_ADJUSTED_H
 
-#include "forecast/models/seasons.h"
+#include "forecast/past.h"
 
 /* Plain memory, the last member of its owner: adjusted_room bytes of numbers follow it. */
 struct adjusted {
 	double level, lowest, highest; /* on the log scale */
 	uint32_t n_values;
 	uint32_t n_path, path_max; /* steps of the path, and at most */
-	struct seasons seasons;
-	float path[]; /* then the effects of the seasons */
+	float path[];
 };
 
 size_t adjusted_room(const struct series_conf *conf);
 void adjusted_init(struct adjusted *a, const struct series_conf *conf);
-void adjusted_set_periods(struct adjusted *a, const struct past *past, const unsigned int *steps,
-			  size_t n, double level);
+void adjusted_set_periods(struct adjusted *a, const struct past *past, double level);
 
 /* Takes note of @x, measured. The first one is the level where there is no season. */
-void adjusted_see(struct adjusted *a, double x);
-
-/* What the seasons make of step @step (from the start of the series). */
-double adjusted_season(const struct adjusted *a, uint64_t step);
+void adjusted_see(struct adjusted *a, const struct past *past, double x);
 
 /*
- * Takes @rest, what level and seasons left of the newest value, into both. Returns by how much the
- * level moved.
+ * Takes @rest, what level and seasons left of the newest value, into the level. Returns by how much
+ * that moved.
  */
 double adjusted_learn(struct adjusted *a, const struct past *past, double rest);
 

@@ -98,7 +98,7 @@ static double tame(struct ar_season *m, double rest, double error)
 static void observe(void *state, const struct past *past, double x)
 {
 	struct ar_season *m = state;
-	double rest = x - adjusted_season(&m->all, past->steps - 1), in[RLS_MAX];
+	double rest = x - past->season, in[RLS_MAX];
 
 	m->all.n_path = 0;
 	inputs(m, &m->now, in);
@@ -106,7 +106,7 @@ static void observe(void *state, const struct past *past, double x)
 		push(&m->now, m->now.lag[0] + rls_predict(&m->rls, in));
 		return;
 	}
-	adjusted_see(&m->all, x);
+	adjusted_see(&m->all, past, x);
 	if (m->all.n_values == 1) {
 		start(&m->now, m->all.level);
 	} else {
@@ -132,7 +132,7 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 	if (all->n_path == 0)
 		m->end = m->now;
 	while (all->n_path < step) {
-		double in[RLS_MAX], season = adjusted_season(all, past->steps + all->n_path);
+		double in[RLS_MAX], season = past_season(past, past->steps + all->n_path);
 
 		inputs(m, &m->end, in);
 		push(&m->end,
@@ -147,7 +147,8 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 {
 	struct ar_season *m = state;
 
-	adjusted_set_periods(&m->all, past, steps, n, level);
+	(void)steps, (void)n;
+	adjusted_set_periods(&m->all, past, level);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)

@@ -115,8 +115,8 @@ static void observe(void *state, const struct past *past, double x)
 		push(&m->now, expected, 0);
 		return;
 	}
-	adjusted_see(&m->all, x);
-	rest = x - adjusted_season(&m->all, past->steps - 1) - m->all.level;
+	adjusted_see(&m->all, past, x);
+	rest = x - past->season - m->all.level;
 	shock = rest - expected;
 	if (shifted(m, &shock)) {
 		m->all.level += rest;
@@ -145,7 +145,7 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 	if (all->n_path == 0)
 		m->end = m->now;
 	while (all->n_path < step) {
-		double base = all->level + adjusted_season(all, past->steps + all->n_path);
+		double base = all->level + past_season(past, past->steps + all->n_path);
 
 		push(&m->end, adjusted_go_on(all, base + next(&m->fit, &m->end)) - base, 0);
 	}
@@ -290,7 +290,7 @@ static size_t rests(const struct arima *m, const struct past *past, double *ret)
 		double x = past_at(past, lag);
 
 		if (!isnan(x)) {
-			before = x - m->all.level - adjusted_season(&m->all, past->steps - 1 - lag);
+			before = x - m->all.level - past_season(past, past->steps - 1 - lag);
 			count++;
 		}
 		ret[i] = before;
@@ -335,7 +335,8 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 {
 	struct arima *m = state;
 
-	adjusted_set_periods(&m->all, past, steps, n, level);
+	(void)steps, (void)n;
+	adjusted_set_periods(&m->all, past, level);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)

@@ -30,6 +30,7 @@ static inline struct lone *lone_new(const struct forecast_model *model, unsigned
 	past_init(l->past, max_period);
 	l->past->mean = level;
 	past_rescale(l->past, past_wanted_offset(l->past));
+	past_set_periods(l->past, periods, n, past_to_log(l->past, level));
 	if (model->init)
 		model->init(l->state, l->past, &conf);
 	if (model->set_periods)
@@ -39,8 +40,11 @@ static inline struct lone *lone_new(const struct forecast_model *model, unsigned
 
 static inline void lone_feed(struct lone *l, double value)
 {
+	double x = isnan(value) ? NAN : past_to_log(l->past, value);
+
 	past_push(l->past, value);
-	l->model->observe(l->state, l->past, isnan(value) ? NAN : past_to_log(l->past, value));
+	past_learn(l->past, x);
+	l->model->observe(l->state, l->past, x);
 }
 
 static inline double lone_median(struct lone *l, unsigned int step)

@@ -36,6 +36,7 @@ static void end(struct world *w)
 static void feed(struct world *w, double x)
 {
 	past_push(w->past, exp(x) - 1);
+	past_learn(w->past, x);
 	model_arima.observe(w->state, w->past, x);
 }
 

@@ -46,6 +46,7 @@ static void pass(struct alone *a, int learns)
 	double x = value(a->t++, &a->seed);
 
 	past_push(a->past, x);
+	past_learn(a->past, past_to_log(a->past, x));
 	if (learns && a->model->observe)
 		a->model->observe(a->state, a->past, past_to_log(a->past, x));
 }
@@ -75,6 +76,7 @@ static double time_of(struct alone *a, int learns, int asks)
 
 static void show(const struct forecast_model *model, struct past *past, const char *comma)
 {
+	static const unsigned int day[] = {288};
 	struct series_conf conf = {
 		.step_ns = 300 * UINT64_C(1000000000), .horizon = HORIZON, .max_period = LONGEST};
 	size_t bytes = model->size ? model->size(&conf) : 0;
@@ -86,11 +88,11 @@ static void show(const struct forecast_model *model, struct past *past, const ch
 	past_init(past, LONGEST);
 	past->mean = 1500;
 	past_rescale(past, past_wanted_offset(past));
+	past_set_periods(past, day, 1, past_to_log(past, 1500));
 	if (model->init)
 		model->init(a.state, past, &conf);
 	if (model->set_periods)
-		model->set_periods(a.state, past, (const unsigned int[]){288}, 1,
-				   past_to_log(past, 1500));
+		model->set_periods(a.state, past, day, 1, past_to_log(past, 1500));
 	for (int i = 0; i < WARM_UP; i++)
 		pass(&a, 1);
 	if (model->refit)

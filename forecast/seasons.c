@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* seasons.c - effects of the phases of up to three periods, learned online, on the log scale. */
-#include <stdbool.h>
+#include "forecast/seasons.h"
+
+#include <math.h>
 
 #include "agent/base/util.h"
-#include "forecast/models/seasons.h"
 
 #define SMOOTH_SHARE 144 /* it is smoothed over one step more on each side per so many steps */
 #define SPARE        8   /* for the windows of short seasons */
 
-size_t seasons_room(const struct series_conf *conf)
+size_t seasons_room(unsigned int max_period)
 {
-	return 3 * (size_t)conf->max_period / 2 + SPARE;
+	return 3 * (size_t)max_period / 2 + SPARE;
 }
 
-void seasons_start(struct seasons *s, season_effect *effects, const struct past *past,
-		   const unsigned int *steps, size_t n)
+void seasons_start(struct seasons *s, season_effect *effects, unsigned int max_period,
+		   uint64_t step, const unsigned int *steps, size_t n)
 {
-	uint32_t used = 0, room = 3 * past->max_period / 2;
+	uint32_t used = 0, room = 3 * max_period / 2;
 
 	s->n = 0;
 	for (size_t i = 0; i < n && i < FORECAST_MAX_PERIODS; i++) {
@@ -28,7 +29,7 @@ void seasons_start(struct seasons *s, season_effect *effects, const struct past 
 						  .first = used,
 						  .side = side,
 						  .first_window = used + steps[i],
-						  .since = past->steps};
+						  .since = step};
 		used += need;
 	}
 	for (uint32_t i = 0; i < used; i++)
@@ -58,17 +59,15 @@ static double gain_of(const struct season *s, uint64_t step, double least)
 }
 
 /* The shortest season first; each smoothed over neighbouring phases. */
-void seasons_learn(struct seasons *s, season_effect *effects, const struct past *past,
-		   double deviation)
+void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, double deviation,
+		   double least)
 {
-	uint64_t step = past->steps - 1;
-
 	for (uint32_t i = s->n; i-- > 0;) {
 		struct season *one = &s->list[i];
 		uint32_t width = 2 * one->side + 1;
 		season_effect *slot = &effects[one->first_window + step % width], *effect;
 		season_effect newest = encode(deviation);
-		double gain = gain_of(one, step, past->tuning.season);
+		double gain = gain_of(one, step, least);
 
 		one->window_sum += newest - *slot;
 		*slot = newest;
