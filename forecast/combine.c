@@ -22,7 +22,6 @@
 #define HEALTH_MAX   6.0f               /* times the usual that one error counts at most for it */
 #define HEALTH_FROM  3.0                /* times it that are still healthy */
 #define HEALTH_FLOOR 1e-3               /* usual errors below that are none */
-#define UNITS        256.0              /* that the usual error of a step is kept in */
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
@@ -102,20 +101,20 @@ static void learn_scale(struct score *score, const struct guess *g, double x)
  * Exponential weights on the loss in units of the mean one, among those that were asked (Freund,
  * Schapire, Singer, Warmuth (1997), specialists), then the fixed share among all.
  */
-static void learn_weights(struct bucket *k, const struct waiting_step *w, const double *losses,
+static void learn_weights(struct bucket *k, const struct answer *a, size_t n, const double *losses,
 			  double learning)
 {
 	double unit = fmax(k->loss, 1e-12), before = 0, sum = 0, to[SERIES_ASKED];
 
-	for (size_t i = 0; i < w->n; i++) {
-		double weight = k->scores[w->model[i]].weight;
+	for (size_t i = 0; i < n; i++) {
+		double weight = k->scores[a[i].model].weight;
 
 		to[i] = weight * exp(-learning * fmin(losses[i] / unit, LOSS_MAX));
 		before += weight;
 		sum += to[i];
 	}
-	for (size_t i = 0; i < w->n; i++)
-		k->scores[w->model[i]].weight = (float)(to[i] * before / sum);
+	for (size_t i = 0; i < n; i++)
+		k->scores[a[i].model].weight = (float)(to[i] * before / sum);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		k->scores[m].weight =
 			(float)((1 - SHARE) * k->scores[m].weight + SHARE / SERIES_MODELS);
@@ -137,32 +136,33 @@ static double pace(const struct bucket *k)
 	return 1 / sqrt(k->slots);
 }
 
-/* Learns scales and weights from @x, for which @w waited. */
-static void judge_models(struct bucket *k, const struct waiting_step *w, double x, double learning)
+/* Learns scales and weights from @x, of which the @n models of @a said what they did. */
+static void judge_models(struct bucket *k, const struct answer *a, size_t n, double x,
+			 double learning)
 {
 	double losses[SERIES_ASKED];
 
-	for (size_t i = 0; i < w->n; i++) {
-		struct score *score = &k->scores[w->model[i]];
-		struct guess g = waiting_guess(w, i);
+	for (size_t i = 0; i < n; i++) {
+		struct score *score = &k->scores[a[i].model];
+		const struct guess *g = &a[i].guess;
 		double own[FORECAST_LEVELS];
 
-		spread_out(g.x, g.lo * score->scale, g.hi * score->scale, own);
+		spread_out(g->x, g->lo * score->scale, g->hi * score->scale, own);
 		losses[i] = grid_loss(own, x);
 		score->loss +=
 			(float)((losses[i] - score->loss) / fmin(score->n + 1.0, LOSS_STEPS));
-		learn_scale(score, &g, x);
+		learn_scale(score, g, x);
 		score->n++;
 	}
-	learn_weights(k, w, losses, learning);
+	learn_weights(k, a, n, losses, learning);
 }
 
 /* How a model's last one-step errors compare with its usual ones, whatever the horizon. */
-static void learn_health(struct series *s, const struct waiting_step *w, double x)
+static void learn_health(struct series *s, const struct answer *a, size_t n_answers, double x)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		struct health *h = &s->health[w->model[i]];
-		float size = fabsf((float)x - waiting_guess(w, i).x), n = h->n + 1;
+	for (size_t i = 0; i < n_answers; i++) {
+		struct health *h = &s->health[a[i].model];
+		float size = fabsf((float)x - a[i].guess.x), n = h->n + 1;
 
 		h->fast += (size - h->fast) / fminf(n, HEALTH_FAST);
 		if (n > HEALTH_FAST + 1)
@@ -186,12 +186,14 @@ static double trust(const struct series *s, size_t m)
 static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
 {
 	double raw[FORECAST_LEVELS], q[FORECAST_LEVELS];
+	struct answer answers[SERIES_ASKED];
+	size_t n = waiting_answers(w, answers);
 
 	spread_out(w->x, w->lo, w->hi, raw);
 	memcpy(q, raw, sizeof(q));
 	if (k->step == 1) {
 		past_error(series_past(s), x - q[Q50]);
-		learn_health(s, w, x);
+		learn_health(s, answers, n, x);
 	}
 	if (series_past(s)->steps < s->judge_from)
 		return;
@@ -200,7 +202,7 @@ static void judge(struct series *s, struct bucket *k, const struct waiting_step 
 	k->loss += (float)((grid_loss(q, x) - k->loss) / fmin(k->n_scored + 1.0, LOSS_STEPS));
 	learn_coverage(k, q, x);
 	grid_learn(&k->shift[w->regime], raw, q, x, pace(k));
-	judge_models(k, w, x, series_past(s)->tuning.learning);
+	judge_models(k, answers, n, x, series_past(s)->tuning.learning);
 	k->n_scored++;
 }
 
@@ -221,7 +223,7 @@ void combine_judge(struct series *s, double value)
 		for (uint32_t i = 0; i < k->slots; i++) {
 			struct waiting_step *w = series_slot(s, k->first_slot + i);
 
-			if (w->due != past->steps + 1)
+			if (!waiting_is_due(w, past->steps + 1))
 				continue;
 			if (!isnan(x))
 				judge(s, k, w, x);
@@ -291,11 +293,12 @@ static void choose(struct voice *v, size_t n, uint64_t nth)
 }
 
 /*
- * Asks the first SERIES_ASKED of @v for @step and combines what they say. All grids have one shape,
- * so that the mean of their quantiles is the grid of their means.
+ * Asks the first SERIES_ASKED of @v for @step and combines what they say, each of which goes to
+ * @said at its place of the table. All grids have one shape, so that the mean of their quantiles is
+ * the grid of their means.
  */
 static struct guess combine(const struct series *s, unsigned int step, const struct voice *v,
-			    double spread, struct guess *guesses)
+			    double spread, struct guess *said)
 {
 	double x = 0, lo = 0, hi = 0, sum = 0;
 
@@ -306,8 +309,7 @@ static struct guess combine(const struct series *s, unsigned int step, const str
 		x += v[i].weight * g.x;
 		lo += v[i].weight * v[i].scale * g.lo;
 		hi += v[i].weight * v[i].scale * g.hi;
-		if (guesses)
-			guesses[i] = g;
+		said[v[i].model] = g;
 	}
 	return (struct guess){(float)(x / sum), (float)(lo / sum), (float)(hi / sum)};
 }
@@ -316,23 +318,23 @@ static void issue(const struct series *s, struct bucket *k, struct waiting_step 
 {
 	const struct past *past = series_past(s);
 	struct voice v[SERIES_MODELS];
-	struct guess all, guesses[SERIES_ASKED];
+	struct guess all, said[SERIES_MODELS];
+	struct answer answers[SERIES_ASKED];
 	unsigned int step = horizon_at(k, past->steps);
 	double spread = past_spread(past, step);
+	size_t n = 0;
 
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		said[m].x = NAN;
 	weigh(s, k, k, 0, v);
 	choose(v, series_speaking(s), k->n_issued++);
-	all = combine(s, step, v, spread, guesses);
+	all = combine(s, step, v, spread, said);
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		if (!isnan(said[m].x))
+			answers[n++] = (struct answer){m, said[m]};
 	*ret = (struct waiting_step){
-		.due = past->steps + step,
-		.regime = (uint8_t)past_regime(past),
-		.x = all.x,
-		.lo = all.lo,
-		.hi = all.hi,
-		.unit = (float)(spread / UNITS),
-	};
-	for (size_t i = 0; i < SERIES_ASKED; i++)
-		waiting_add(ret, v[i].model, &guesses[i]);
+		.regime = past_regime(past), .x = all.x, .lo = all.lo, .hi = all.hi};
+	waiting_begin(ret, past->steps + step, spread, answers, n);
 }
 
 void combine_issue(struct series *s)
@@ -375,12 +377,12 @@ void combine_predict(const struct series *s, unsigned int step, double *q)
 	const struct bucket *to = &s->buckets[series_bucket(s, step, &share)];
 	const struct bucket *from = to > s->buckets ? to - 1 : to;
 	struct voice v[SERIES_MODELS];
-	struct guess g;
+	struct guess g, said[SERIES_MODELS];
 	uint32_t regime = past_regime(series_past(s));
 
 	weigh(s, from, to, share, v);
 	most_weight_first(v, SERIES_ASKED);
-	g = combine(s, step, v, past_spread(series_past(s), step), NULL);
+	g = combine(s, step, v, past_spread(series_past(s), step), said);
 	spread_out(g.x, g.lo, g.hi, q);
 	grid_correct_between(&from->shift[regime], &to->shift[regime], share, q);
 	grid_temper(q, highest(s));

@@ -26,7 +26,7 @@ bool series_look(struct series *s, double value)
 	struct series_anomaly *ret = &s->outer.found;
 	struct anomaly_found f;
 
-	if (w->due == past->steps + 1)
+	if (waiting_is_due(w, past->steps + 1))
 		in.median_log = w->x;
 	find_hour(s, past->steps, &in);
 	f = anomaly_observe(&s->outer.anomaly, &in);

@@ -18,16 +18,24 @@
 
 #define SERIES_ASKED 8 /* models that are asked for a step: those of most weight ... */
 #define SERIES_FIRST 5 /* ... and some of the others in turn */
+#define SERIES_SIDES 4 /* of them whose sides are kept: so many models of the table have own ones  \
+			*/
 
 /* A forecast of one step that waits for its value; of guesses in waiting.c alone. */
 struct waiting_step {
-	uint64_t due;    /* the step it is about; 0: none waits */
-	float x, lo, hi; /* of the combination, before calibration: median, mean errors */
-	float unit;      /* of the guesses, on the log scale; they count from x */
-	uint8_t regime;  /* when it was issued */
-	uint8_t n, model[SERIES_ASKED]; /* who was asked */
-	int16_t guess[SERIES_ASKED];
-	uint8_t below[SERIES_ASKED], above[SERIES_ASKED];
+	uint32_t due : 31;   /* the step it is about, its lower bits; 0: none waits */
+	uint32_t regime : 1; /* when it was issued */
+	float x, lo, hi;     /* of the combination, before calibration: median, mean errors */
+	float unit;          /* of the guesses, on the log scale; they count from x */
+	uint16_t asked, own; /* models, a bit each; those of them that have sides of their own */
+	int16_t guess[SERIES_ASKED]; /* in the order of the table */
+	uint8_t below[SERIES_SIDES], above[SERIES_SIDES];
+};
+
+/* What a model said of a step. */
+struct answer {
+	size_t model;
+	struct guess guess;
 };
 
 /* How a model did at one horizon. */
@@ -143,10 +151,15 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
  */
 bool series_look(struct series *s, double value);
 
-/* waiting.c: @guess of model @model, lo and hi of size 1, into @w, which has x and unit, and out.
+/*
+ * waiting.c: makes @w, which has a median and its errors, wait for step @due; @answers, in the
+ * order of the table, are kept, those without sides of their own having @spread; and tells them,
+ * returning how many. Sides are of size 1.
  */
-void waiting_add(struct waiting_step *w, size_t model, const struct guess *guess);
-struct guess waiting_guess(const struct waiting_step *w, size_t i);
+void waiting_begin(struct waiting_step *w, uint64_t due, double spread,
+		   const struct answer *answers, size_t n);
+size_t waiting_answers(const struct waiting_step *w, struct answer *ret);
+bool waiting_is_due(const struct waiting_step *w, uint64_t step);
 /* The offset of the log scale goes from @from to @to. */
 void waiting_shift(struct waiting_step *w, double from, double to);
 

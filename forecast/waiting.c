@@ -9,24 +9,65 @@
 #include "forecast/octet.h"
 #include "forecast/series_state.h"
 
+#define UNITS      256.0   /* that the usual error of a step is kept in */
 #define SIDE_UNITS 65536.0 /* units: sides from a 60th to 1,000 times the usual error */
+#define DUE_MASK   UINT32_C(0x7fffffff)
 
-void waiting_add(struct waiting_step *w, size_t model, const struct guess *guess)
+bool waiting_is_due(const struct waiting_step *w, uint64_t step)
 {
-	size_t i = w->n++;
-	float far = (guess->x - w->x) / w->unit;
-
-	w->model[i] = (uint8_t)model;
-	w->guess[i] = (int16_t)lrintf(fminf(fmaxf(far, -INT16_MAX), INT16_MAX));
-	w->below[i] = octet_encode(guess->lo, SIDE_UNITS * w->unit);
-	w->above[i] = octet_encode(guess->hi, SIDE_UNITS * w->unit);
+	return w->due > 0 && w->due == (step & DUE_MASK);
 }
 
-struct guess waiting_guess(const struct waiting_step *w, size_t i)
+static int16_t to_units(float far)
 {
-	return (struct guess){.x = w->x + w->unit * (float)w->guess[i],
-			      .lo = (float)octet_decode(MAX(w->below[i], 1), SIDE_UNITS * w->unit),
-			      .hi = (float)octet_decode(MAX(w->above[i], 1), SIDE_UNITS * w->unit)};
+	return (int16_t)lrintf(fminf(fmaxf(far, -INT16_MAX), INT16_MAX));
+}
+
+void waiting_begin(struct waiting_step *w, uint64_t due, double spread,
+		   const struct answer *answers, size_t n)
+{
+	size_t sides = 0;
+
+	w->due = due & DUE_MASK;
+	w->unit = (float)(spread / UNITS);
+	w->asked = w->own = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct guess *g = &answers[i].guess;
+		uint16_t bit = (uint16_t)(1U << answers[i].model);
+
+		w->asked |= bit;
+		w->guess[i] = to_units((g->x - w->x) / w->unit);
+		if ((g->lo == (float)spread && g->hi == (float)spread) || sides == SERIES_SIDES)
+			continue;
+		w->own |= bit;
+		w->below[sides] = octet_encode(g->lo, SIDE_UNITS * w->unit);
+		w->above[sides++] = octet_encode(g->hi, SIDE_UNITS * w->unit);
+	}
+}
+
+static float to_side(const struct waiting_step *w, uint8_t code)
+{
+	return (float)octet_decode(MAX(code, 1), SIDE_UNITS * w->unit);
+}
+
+size_t waiting_answers(const struct waiting_step *w, struct answer *ret)
+{
+	const float usual = (float)UNITS * w->unit;
+	size_t n = 0, sides = 0;
+
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		struct guess g = {.lo = usual, .hi = usual};
+
+		if (!(w->asked >> m & 1))
+			continue;
+		g.x = w->x + w->unit * (float)w->guess[n];
+		if (w->own >> m & 1) {
+			g.lo = to_side(w, w->below[sides]);
+			g.hi = to_side(w, w->above[sides++]);
+		}
+		ret[n++] = (struct answer){m, g};
+	}
+	return n;
 }
 
 void waiting_shift(struct waiting_step *w, double from, double to)
