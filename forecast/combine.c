@@ -44,6 +44,7 @@ void combine_init(struct series *s)
 		for (int i = 0; i < PAST_REGIMES; i++)
 			grid_shift_init(&k->shift[i]);
 		grid_shift_init(&k->peak_shift);
+		memset(k->n_judged, 0, sizeof(k->n_judged));
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
 			double rest = (1 - first) / (SERIES_MODELS - 1);
 
@@ -88,12 +89,12 @@ static void spread_out(double x, double lo, double hi, double *q)
 		q[i] = x + grid_shape[i] * hi;
 }
 
-static void learn_scale(struct score *score, const struct guess *g, double x)
+static void learn_scale(struct score *score, double n, const struct guess *g, double x)
 {
 	double e = x - g->x, z = fabs(e) / (e < 0 ? g->lo : g->hi);
 
 	z = fmin(z, SCALE_MAX * score->scale + 1);
-	score->scale += (float)((z - score->scale) / fmin(score->n + SCALE_FIRST, SCALE_STEPS));
+	score->scale += (float)((z - score->scale) / fmin(n + SCALE_FIRST, SCALE_STEPS));
 	score->scale = fmaxf(score->scale, 1e-3f);
 }
 
@@ -145,14 +146,14 @@ static void judge_models(struct bucket *k, const struct answer *a, size_t n, dou
 	for (size_t i = 0; i < n; i++) {
 		struct score *score = &k->scores[a[i].model];
 		const struct guess *g = &a[i].guess;
+		uint8_t *judged = &k->n_judged[a[i].model];
 		double own[FORECAST_LEVELS];
 
 		spread_out(g->x, g->lo * score->scale, g->hi * score->scale, own);
 		losses[i] = grid_loss(own, x);
-		score->loss +=
-			(float)((losses[i] - score->loss) / fmin(score->n + 1.0, LOSS_STEPS));
-		learn_scale(score, g, x);
-		score->n++;
+		score->loss += (float)((losses[i] - score->loss) / fmin(*judged + 1.0, LOSS_STEPS));
+		learn_scale(score, *judged, g, x);
+		*judged += *judged < UINT8_MAX;
 	}
 	learn_weights(k, a, n, losses, learning);
 }

@@ -89,6 +89,13 @@ uint16_t past_encode(const struct past *p, double x)
 	return isnan(x) ? PAST_NONE : (uint16_t)fmin(fmax(steps + 0.5, 0), PAST_NONE - 1);
 }
 
+uint16_t past_recode(const struct past *p, uint16_t kept, double from)
+{
+	return kept == PAST_NONE ? PAST_NONE
+				 : past_encode(p, past_shift_log(log(from) + PAST_STEP * kept, from,
+								 p->offset));
+}
+
 void past_push(struct past *p, double value)
 {
 	p->ring[p->steps++ % p->size] = past_encode(p, past_to_log(p, value));
@@ -107,14 +114,13 @@ double past_wanted_offset(const struct past *p)
 
 void past_rescale(struct past *p, double to)
 {
-	struct past before = *p;
+	double from = p->offset;
 	uint16_t *newest = &p->ring[(p->steps - 1) % p->size];
 
 	p->offset = to;
 	p->lowest = log(to);
 	for (uint32_t i = 0; i < p->size; i++)
-		p->ring[i] = past_encode(
-			p, past_shift_log(past_decode(&before, p->ring[i]), before.offset, to));
+		p->ring[i] = past_recode(p, p->ring[i], from);
 	/* The old scale may have ended below it. */
 	if (*newest != PAST_NONE)
 		*newest = past_encode(p, past_last(p));

@@ -84,6 +84,9 @@ double past_spread(const struct past *p, unsigned int step);
 
 uint16_t past_encode(const struct past *p, double x); /* @x on the log scale, or NAN */
 
+/* What was kept on the scale of offset @from, as it is kept now. */
+uint16_t past_recode(const struct past *p, uint16_t kept, double from);
+
 static inline double past_decode(const struct past *p, uint16_t kept)
 {
 	return kept == PAST_NONE ? NAN : p->lowest + PAST_STEP * kept;

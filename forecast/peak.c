@@ -75,20 +75,27 @@ static void highest_step(const struct series *s, unsigned int horizon, double *q
 
 static void judge(struct series *s, struct bucket *k, struct waiting_peak *p)
 {
+	const struct past *past = series_past(s);
 	double raw[FORECAST_LEVELS], q[FORECAST_LEVELS];
 
 	p->end = 0;
-	if (isnan(p->max) || series_past(s)->steps < s->judge_from + k->step)
+	if (p->max == PAST_NONE || past->steps < s->judge_from + k->step)
 		return;
 	for (int i = 0; i < FORECAST_LEVELS; i++)
-		q[i] = raw[i] = p->q[i];
+		q[i] = raw[i] = past_decode(past, p->q[i]);
 	grid_correct(&k->peak_shift, q);
-	grid_learn(&k->peak_shift, raw, q, past_to_log(series_past(s), p->max), 1);
+	grid_learn(&k->peak_shift, raw, q, past_decode(past, p->max), 1);
+}
+
+static bool is_over(const struct waiting_peak *p, uint64_t step)
+{
+	return (int32_t)((uint32_t)step - p->end) >= 0;
 }
 
 void peak_judge(struct series *s, double value)
 {
-	uint64_t step = series_past(s)->steps;
+	const struct past *past = series_past(s);
+	uint16_t kept = past_encode(past, past_to_log(past, value));
 
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
@@ -98,16 +105,31 @@ void peak_judge(struct series *s, double value)
 
 			if (p->end == 0)
 				continue;
-			p->max = fmax(p->max, value); /* the other one where one is NAN */
-			if (step + 1 >= p->end)
+			if (p->max == PAST_NONE || (kept != PAST_NONE && kept > p->max))
+				p->max = kept;
+			if (is_over(p, past->steps + 1))
 				judge(s, k, p);
 		}
 	}
 }
 
+void peak_rescale(const struct series *s, struct bucket *k, double from)
+{
+	const struct past *past = series_past(s);
+
+	for (int i = 0; i < SERIES_PEAKS; i++) {
+		struct waiting_peak *p = &k->peaks[i];
+
+		p->max = past_recode(past, p->max, from);
+		for (int j = 0; j < FORECAST_LEVELS; j++)
+			p->q[j] = past_recode(past, p->q[j], from);
+	}
+}
+
 void peak_issue(struct series *s)
 {
-	uint64_t step = series_past(s)->steps;
+	const struct past *past = series_past(s);
+	uint64_t step = past->steps;
 
 	for (uint32_t b = 1; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
@@ -118,10 +140,10 @@ void peak_issue(struct series *s)
 		if (step % half != 0)
 			continue;
 		highest_step(s, k->step, q);
-		p->end = step + k->step;
-		p->max = NAN;
+		p->end = (uint32_t)(step + k->step);
+		p->max = PAST_NONE;
 		for (int i = 0; i < FORECAST_LEVELS; i++)
-			p->q[i] = (float)q[i];
+			p->q[i] = past_encode(past, q[i]);
 	}
 }
 

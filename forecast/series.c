@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x46737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x47737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -109,11 +109,7 @@ static void rescale(struct series *s)
 
 		for (uint32_t i = 0; i < k->slots; i++)
 			waiting_shift(series_slot(s, k->first_slot + i), from, to);
-		for (int i = 0; i < SERIES_PEAKS * FORECAST_LEVELS; i++) {
-			float *q = &k->peaks[i / FORECAST_LEVELS].q[i % FORECAST_LEVELS];
-
-			*q = (float)past_shift_log(*q, from, to);
-		}
+		peak_rescale(s, k, from);
 	}
 }
 

@@ -18,8 +18,9 @@
 
 #define SERIES_ASKED 8 /* models that are asked for a step: those of most weight ... */
 #define SERIES_FIRST 5 /* ... and some of the others in turn */
-#define SERIES_SIDES 4 /* of them whose sides are kept: so many models of the table have own ones  \
-			*/
+#define SERIES_SIDES                                                                               \
+	4 /* of them whose sides are kept: so many models of the table have own ones               \
+	   */
 
 /* A forecast of one step that waits for its value; of guesses in waiting.c alone. */
 struct waiting_step {
@@ -43,14 +44,13 @@ struct score {
 	float weight;
 	float scale; /* mean size of its errors in units of lo and hi */
 	float loss;  /* mean pinball loss on the log scale */
-	uint32_t n;  /* values it was judged by */
 };
 
-/* A forecast of a maximum that waits for its end. */
+/* A forecast of a maximum that waits for its end; numbers as the past keeps values. */
 struct waiting_peak {
-	uint64_t end; /* step after the last; 0: none */
-	double max;   /* so far; NAN: nothing measured */
-	float q[FORECAST_LEVELS];
+	uint32_t end; /* step after the last, its lower bits; 0: none */
+	uint16_t max; /* so far; PAST_NONE: nothing measured */
+	uint16_t q[FORECAST_LEVELS];
 };
 
 /*
@@ -65,6 +65,7 @@ struct bucket {
 	float loss;       /* of the combination */
 	float covered[3]; /* share in the intervals of 80, 90, 98 % */
 	struct score scores[SERIES_MODELS];
+	uint8_t n_judged[SERIES_MODELS]; /* values each was judged by, at most UINT8_MAX */
 	struct grid_shift shift[PAST_REGIMES], peak_shift;
 	struct waiting_peak peaks[SERIES_PEAKS];
 };
@@ -173,6 +174,8 @@ void combine_predict(const struct series *s, unsigned int step, double *q);
 /* peak.c: the same for the maximum of the next steps. */
 void peak_judge(struct series *s, double value);
 void peak_issue(struct series *s);
+/* The offset of the log scale was @from. */
+void peak_rescale(const struct series *s, struct bucket *k, double from);
 void peak_predict(const struct series *s, unsigned int steps, double *q);
 
 /* The bucket at or after @step, and how far @step lies from the one before towards it. */
