@@ -13,9 +13,9 @@
 
 void rls_init(struct rls *r, size_t n, double loose)
 {
-	*r = (struct rls){.n = MIN(n, (size_t)RLS_MAX)};
+	*r = (struct rls){.n = (uint32_t)MIN(n, (size_t)RLS_MAX)};
 	for (size_t i = 0; i < r->n; i++)
-		r->p[i * (i + 3) / 2] = loose;
+		r->factors[i * (i + 3) / 2] = (float)loose;
 }
 
 double rls_predict(const struct rls *r, const double *in)
@@ -33,36 +33,51 @@ static double cut(struct rls *r, double error)
 
 	if (r->seen > CLIP_FROM && size > most)
 		size = most;
-	r->seen = fmin(r->seen + 1, ERROR_LAST);
+	r->seen = (float)fmin(r->seen + 1, ERROR_LAST);
 	r->error +=
-		(fmin(fabs(error), r->seen > CLIP_FROM ? 2 * most : INFINITY) - r->error) / r->seen;
+		(float)((fmin(fabs(error), r->seen > CLIP_FROM ? 2 * most : INFINITY) - r->error) /
+			r->seen);
 	return copysign(size, error);
+}
+
+/* Takes @in into the factors; @gain is what an error then adds to the coefficients. */
+static void update(struct rls *r, const double *in, double keep, double *gain)
+{
+	double below = keep, largest = 0;
+
+	for (size_t j = 0; j < r->n; j++) {
+		float *column = &r->factors[j * (j + 1) / 2];
+		double f = in[j], v, share;
+
+		for (size_t i = 0; i < j; i++)
+			f += column[i] * in[i];
+		v = column[j] * f;
+		share = f / below;
+		column[j] *= (float)(below / (below + f * v));
+		below += f * v;
+		gain[j] = v;
+		for (size_t i = 0; i < j; i++) {
+			double u = column[i];
+
+			column[i] = (float)(u - gain[i] * share);
+			gain[i] += u * v;
+		}
+		largest = fmax(largest, column[j]);
+	}
+	for (size_t i = 0; i < r->n; i++)
+		gain[i] /= below;
+	for (size_t j = 0; j < r->n && largest < LOOSE_MAX; j++)
+		r->factors[j * (j + 3) / 2] /= (float)keep;
 }
 
 void rls_learn(struct rls *r, const double *in, double out, double keep)
 {
-	double pin[RLS_MAX], below = keep, error = out - rls_predict(r, in), largest = 0;
+	double gain[RLS_MAX], error = out - rls_predict(r, in);
 
 	if (!isfinite(error))
 		return;
 	error = cut(r, error);
-	for (size_t i = 0, at = 0; i < r->n; i++) {
-		pin[i] = 0;
-		for (size_t j = 0; j < i; j++, at++) {
-			pin[i] += r->p[at] * in[j];
-			pin[j] += r->p[at] * in[i];
-		}
-		largest = fmax(largest, r->p[at]);
-		pin[i] += r->p[at++] * in[i];
-	}
+	update(r, in, keep, gain);
 	for (size_t i = 0; i < r->n; i++)
-		below += pin[i] * in[i];
-	keep = largest > LOOSE_MAX ? 1 : keep;
-	for (size_t i = 0, at = 0; i < r->n; i++) {
-		double share = pin[i] / below;
-
-		r->coef[i] += share * error;
-		for (size_t j = 0; j <= i; j++, at++)
-			r->p[at] = (r->p[at] - share * pin[j]) / keep;
-	}
+		r->coef[i] += (float)(gain[i] * error);
 }

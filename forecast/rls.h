@@ -4,17 +4,22 @@
 #define FORESHAPE_RLS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define RLS_MAX 12 /* inputs */
 
 /* Plain memory: copied and saved as it is. */
 struct rls {
-	size_t n;
-	double error; /* mean size of errors before the update */
-	double seen;
-	double coef[RLS_MAX];
-	/* Inverse of the weighted squares of the inputs: symmetric, its lower half by rows. */
-	double p[RLS_MAX * (RLS_MAX + 1) / 2];
+	uint32_t n;
+	float error; /* mean size of errors before the update */
+	float seen;
+	float coef[RLS_MAX];
+	/*
+	 * The inverse of the weighted squares of the inputs is U D U', with U upper triangular and
+	 * ones on its diagonal: its columns, each with its number of D at the end. So it stays
+	 * positive in numbers of four bytes.
+	 */
+	float factors[RLS_MAX * (RLS_MAX + 1) / 2];
 };
 
 /* Starts with @n inputs, coefficients 0 held there by a ridge of 1 / @loose squared inputs. */
@@ -24,7 +29,8 @@ double rls_predict(const struct rls *r, const double *in);
 
 /*
  * Learns that inputs @in gave @out; the past fades by @keep (0..1] a call. One wild value counts
- * like an error of four mean sizes. O(n^2). Haykin, "Adaptive filter theory", ch. 9.
+ * like an error of four mean sizes. O(n^2). Haykin, "Adaptive filter theory", ch. 9; factors by
+ * Bierman (1977), "Factorization methods for discrete sequential estimation", ch. V.
  */
 void rls_learn(struct rls *r, const double *in, double out, double keep);
 

@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x47737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x48737265736673) /* the layout and its version */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
