@@ -35,7 +35,7 @@ struct felt {
 
 static struct effect *find_effect(const struct events *e, uint32_t id)
 {
-	for (int i = 0; i < EFFECTS_MAX; i++) {
+	for (int i = 0; e && i < EFFECTS_MAX; i++) {
 		if (e->effects[i].n > 0 && e->effects[i].id == id)
 			return (struct effect *)&e->effects[i];
 	}
@@ -88,7 +88,7 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 
 void events_clear(struct events *e, int64_t now)
 {
-	for (int i = 0; i < EVENTS_MAX; i++)
+	for (int i = 0; e && i < EVENTS_MAX; i++)
 		if (e->list[i].end > now)
 			e->list[i].end = -e->list[i].end;
 }
@@ -118,7 +118,7 @@ static bool is_felt(const struct event *v, int64_t from, int64_t to)
 
 bool events_felt(const struct events *e, int64_t from, int64_t to)
 {
-	for (int i = 0; i < EVENTS_MAX && e->n > 0; i++) {
+	for (int i = 0; e && i < EVENTS_MAX && e->n > 0; i++) {
 		if (is_felt(&e->list[i], from, to))
 			return true;
 	}
@@ -406,7 +406,7 @@ double events_observe(struct events *e, int64_t step, double value, double norma
 	struct felt felt[EVENTS_MAX];
 	size_t n;
 
-	if (e->n == 0)
+	if (!e || e->n == 0)
 		return value;
 	stated = stated_at(e, step);
 	n = find_felt(e, step, felt);

@@ -19,6 +19,7 @@
 #define EVENT_AFTER  3
 #define EVENT_PARTS  (EVENT_BEFORE + EVENT_DURING + EVENT_AFTER)
 
+/* All functions but events_add take NULL where there are none. */
 struct events {
 	struct event {
 		int64_t start, end; /* steps since the series began; end 0: free, < 0: cleared */

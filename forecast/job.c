@@ -40,6 +40,7 @@ struct series *series_copy(const struct series *s)
 		return NULL;
 	memcpy(copy, s, s->size_bytes);
 	series_share(copy, NULL); /* its owner may free or change them meanwhile */
+	copy->outer.events = NULL; /* a copy learns values that no event touches */
 	return copy;
 }
 
@@ -207,15 +208,16 @@ static void adopt(struct series *s, struct series *copy)
 {
 	const struct past *past = series_past(s);
 	uint64_t missed = past->steps - series_past(copy)->steps;
+	const struct series_outer outer = s->outer;
 
 	if (missed > past->size)
 		return;
 	for (uint64_t lag = missed; lag-- > 0;)
 		series_learn(copy, past_from_log(past, past_at(past, lag)));
 	series_share(copy, s->outer.gru); /* it was silent there: its weight is to be earned */
-	copy->outer = s->outer;
 	memcpy(s, copy, s->size_bytes);
-	series_past(s)->tuning = s->outer.tuned.tuning;
+	s->outer = outer;
+	series_past(s)->tuning = outer.tuned.tuning;
 }
 
 static void give_searched(struct series *s, const struct series_job *job)

@@ -14,7 +14,8 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x48737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x49737265736673) /* the layout and its version */
+#define EVENTS_KIND  UINT64_C(0x0173746e766573) /* of what may follow */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
 #define LEAST_SD     1e-3 /* of the log, that a forecast has */
@@ -82,6 +83,8 @@ int series_new(const struct series_conf *conf, struct series **ret)
 
 void series_free(struct series *s)
 {
+	if (s)
+		free(s->outer.events);
 	free(s);
 }
 
@@ -136,7 +139,7 @@ void series_learn(struct series *s, double value)
 void series_observe(struct series *s, double value)
 {
 	const struct past *past = series_past(s);
-	struct events *e = &s->outer.events;
+	struct events *e = s->outer.events;
 	int64_t at = (int64_t)past->steps;
 	double normal = NAN, sd = 0;
 
@@ -181,12 +184,18 @@ int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, 
 	if (__builtin_add_overflow(now, start, &from) || length > INT64_MAX ||
 	    __builtin_add_overflow(from, (int64_t)length, &to))
 		return -EINVAL;
-	return to <= now ? 0 : events_add(&s->outer.events, id, from, to, multiplier);
+	if (to <= now)
+		return 0;
+	if (!s->outer.events)
+		s->outer.events = calloc(1, sizeof(*s->outer.events));
+	if (!s->outer.events)
+		return -ENOMEM;
+	return events_add(s->outer.events, id, from, to, multiplier);
 }
 
 void series_event_clear(struct series *s)
 {
-	events_clear(&s->outer.events, (int64_t)series_past(s)->steps);
+	events_clear(s->outer.events, (int64_t)series_past(s)->steps);
 }
 
 uint32_t series_event_id(const char *name)
@@ -200,7 +209,7 @@ uint32_t series_event_id(const char *name)
 
 int series_event_effect(const struct series *s, uint32_t id, struct series_effect *ret)
 {
-	const struct effect *f = events_effect(&s->outer.events, id);
+	const struct effect *f = events_effect(s->outer.events, id);
 	const int start = EVENT_BEFORE, end = EVENT_BEFORE + EVENT_DURING;
 
 	if (!f)
@@ -287,7 +296,7 @@ void series_predict(const struct series *s, unsigned int step, struct forecast *
 	if (past->count == 0)
 		return;
 	step = within_horizon(s, step);
-	lift = lift_at(&s->outer.events, (int64_t)(past->steps - 1 + step));
+	lift = lift_at(s->outer.events, (int64_t)(past->steps - 1 + step));
 	combine_predict(s, step, q);
 	finish(s, q, &lift, ret);
 }
@@ -304,7 +313,7 @@ void series_predict_peak(const struct series *s, unsigned int steps, struct fore
 		return;
 	steps = within_horizon(s, steps);
 	peak_predict(s, steps, q);
-	lift = lift_most(&s->outer.events, now, now + steps);
+	lift = lift_most(s->outer.events, now, now + steps);
 	finish(s, q, &lift, ret);
 }
 
@@ -372,7 +381,8 @@ void series_report(const struct series *s, struct series_report *ret)
 
 size_t series_save_size(const struct series *s)
 {
-	return blob_size(s->size_bytes);
+	return blob_size(s->size_bytes) +
+	       (s->outer.events ? blob_size(sizeof(*s->outer.events)) : 0);
 }
 
 static void point_at(struct series *s, const struct gru *weights)
@@ -388,15 +398,23 @@ void series_share(struct series *s, const struct gru *weights)
 	point_at(s, weights);
 }
 
+/* Saved bytes point to nothing. */
 size_t series_save(const struct series *s, void *buf, size_t size)
 {
-	const struct gru *weights = s->outer.gru;
 	struct series *own = (struct series *)s;
+	const struct gru *weights = s->outer.gru;
+	struct events *events = s->outer.events;
 	size_t n;
 
+	if (size < series_save_size(s))
+		return 0;
+	own->outer.events = NULL;
 	point_at(own, NULL);
 	n = blob_save(KIND, s, s->size_bytes, buf, size);
 	point_at(own, weights);
+	own->outer.events = events;
+	if (events)
+		n += blob_save(EVENTS_KIND, events, sizeof(*events), (char *)buf + n, size - n);
 	return n;
 }
 
@@ -411,18 +429,46 @@ static bool is_alike(const struct series *s, const struct series *saved)
 	       saved->n_periods <= FORECAST_MAX_PERIODS;
 }
 
+/* The events of the @size bytes @buf that follow a series; *@ret NULL: there are none. */
+static int load_events(const void *buf, size_t size, struct events **ret)
+{
+	const void *state = blob_check(EVENTS_KIND, sizeof(**ret), buf, size);
+	struct events *events;
+
+	if (size == 0) {
+		*ret = NULL;
+		return 0;
+	}
+	if (!state)
+		return -EINVAL;
+	events = malloc(sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	memcpy(events, state, sizeof(*events));
+	*ret = events;
+	return 0;
+}
+
 int series_load(struct series *s, const void *buf, size_t size)
 {
-	const void *state = blob_check(KIND, s->size_bytes, buf, size);
+	size_t own = MIN(blob_size(s->size_bytes), size);
+	const void *state = blob_check(KIND, s->size_bytes, buf, own);
 	const struct gru *weights = s->outer.gru;
+	struct events *events;
 	struct series head;
+	int r;
 
 	if (!state)
 		return -EINVAL;
 	memcpy(&head, state, sizeof(head));
 	if (!is_alike(s, &head))
 		return -EINVAL;
+	r = load_events((const char *)buf + own, size - own, &events);
+	if (r < 0)
+		return r;
+	free(s->outer.events);
 	memcpy(s, state, s->size_bytes);
+	s->outer.events = events;
 	point_at(s, weights);
 	s->outer.search.out = s->outer.tune.out = 0;
 	return 0;

@@ -95,7 +95,8 @@ struct series {
 		} search, tune;
 		struct series_tuned tuned;
 		const struct gru *gru; /* NULL in saved bytes */
-		struct events events;
+		struct events *events; /* the series' own; NULL before the first one, in copies
+					  and in saved bytes, which they follow */
 		struct anomaly anomaly;
 		struct series_anomaly found;
 	} outer;

@@ -282,6 +282,41 @@ static void kept_state_goes_on_bit_for_bit(void **state)
 	}
 }
 
+static void kept_events_go_on_too(void **state)
+{
+	struct series *a = input_series(50, 100), *b = input_series(50, 100);
+	size_t bare = series_save_size(a), size;
+	struct series_effect x, y;
+	char *kept;
+	uint64_t seed = 9;
+
+	(void)state;
+	assert_int_equal(series_event_effect(a, 1, &x), -ENOENT);
+	for (int t = 0; t < 200; t++) {
+		if (t % 50 == 0)
+			assert_int_equal(series_event(a, 1, 20, 10, NAN), 0);
+		input_feed(a, (t % 50 >= 20 && t % 50 < 30 ? 3 : 1) * day_of_20(t, &seed));
+	}
+	size = series_save_size(a);
+	assert_true(size > bare);
+	kept = malloc(size);
+	assert_int_equal(series_save(a, kept, size - 1), 0);
+	assert_int_equal(series_save(a, kept, size), size);
+	assert_int_equal(series_load(b, kept, bare + 1), -EINVAL);
+	assert_int_equal(series_load(b, kept, size), 0);
+	assert_int_equal(series_event_effect(a, 1, &x), 0);
+	assert_int_equal(series_event_effect(b, 1, &y), 0);
+	assert_true(x.during > 2 && x.during == y.during && x.n == y.n);
+	/* What comes first alone is a series without events. */
+	assert_int_equal(series_load(b, kept, bare), 0);
+	assert_int_equal(series_event_effect(b, 1, &y), -ENOENT);
+	kept[size - 1] ^= 4;
+	assert_int_equal(series_load(b, kept, size), -EINVAL);
+	free(kept);
+	series_free(a);
+	series_free(b);
+}
+
 static void late_job_gives_the_same_periods(void **state)
 {
 	struct series *s = input_series(30, 300);
@@ -336,6 +371,7 @@ int main(void)
 		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
 		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
+		cmocka_unit_test(kept_events_go_on_too),
 		cmocka_unit_test(late_job_gives_the_same_periods),
 		cmocka_unit_test(conf_out_of_range_is_refused),
 	};
