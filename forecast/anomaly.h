@@ -32,8 +32,8 @@ extern const struct anomaly_row anomaly_rows[ANOMALY_KINDS];
 
 /* What has been the size of residuals: ranks, and above a high threshold moments of the excess. */
 struct anomaly_tail {
-	float bins[ANOMALY_BINS];
-	float total;
+	uint16_t bins[ANOMALY_BINS];
+	uint32_t total;
 	float threshold, mean, var; /* of the excess */
 	uint32_t n, peaks;
 };

@@ -6,13 +6,13 @@
 #include "forecast/anomaly.h"
 
 #define BINS_OCTAVE 4.0
-#define BIN_FIRST   -6.0   /* log2 of the lowest */
-#define RANK_STEPS  4000.0 /* memory of the ranks */
-#define LEVEL       0.95   /* of the threshold */
-#define PEAKS_FIRST 8      /* before the tail is believed */
-#define PEAKS       60.0   /* memory of the tail */
-#define PEAK_MAX    30.0   /* mean excesses one peak counts at most */
-#define SHAPE_MAX   0.45   /* beyond .5 there is no variance to fit by */
+#define BIN_FIRST   -6.0 /* log2 of the lowest */
+#define RANK_STEPS  4000 /* memory of the ranks */
+#define LEVEL       0.95 /* of the threshold */
+#define PEAKS_FIRST 8    /* before the tail is believed */
+#define PEAKS       60.0 /* memory of the tail */
+#define PEAK_MAX    30.0 /* mean excesses one peak counts at most */
+#define SHAPE_MAX   0.45 /* beyond .5 there is no variance to fit by */
 #define SHORT_STEPS 8.0
 #define LONG_STEPS  2000.0
 #define SIZE_MAX_   20.0
@@ -29,19 +29,19 @@ static unsigned int bin_of(double size)
 
 static double rank(const struct anomaly_tail *t, unsigned int bin)
 {
-	double above = 0;
+	uint32_t above = 0;
 
 	for (unsigned int i = bin; i < ANOMALY_BINS; i++)
 		above += t->bins[i];
-	return (above + 1) / (t->total + 1);
+	return (above + 1.0) / (t->total + 1.0);
 }
 
 static void learn_rank(struct anomaly_tail *t, unsigned int bin)
 {
-	if (t->total >= (float)RANK_STEPS) {
-		t->total *= 0.5f;
+	if (t->total >= RANK_STEPS) {
+		t->total = 0;
 		for (unsigned int i = 0; i < ANOMALY_BINS; i++)
-			t->bins[i] *= 0.5f;
+			t->total += t->bins[i] /= 2;
 	}
 	t->bins[bin]++;
 	t->total++;

@@ -8,7 +8,7 @@
 
 size_t adjusted_room(const struct series_conf *conf)
 {
-	return conf->horizon * sizeof(float);
+	return conf->horizon * sizeof(uint16_t);
 }
 
 void adjusted_init(struct adjusted *a, const struct series_conf *conf)
@@ -44,13 +44,18 @@ double adjusted_learn(struct adjusted *a, const struct past *past, double rest)
 	return gain * rest;
 }
 
-double adjusted_go_on(struct adjusted *a, double x)
+double adjusted_go_on(struct adjusted *a, const struct past *past, double x)
 {
 	double reach = REACH * (a->highest - a->lowest);
 
 	x = fmin(fmax(x, a->lowest - reach), a->highest + reach);
-	a->path[a->n_path++] = (float)x;
+	a->path[a->n_path++] = past_encode(past, x);
 	return x;
+}
+
+double adjusted_path(const struct adjusted *a, const struct past *past, unsigned int step)
+{
+	return past_decode(past, a->path[step - 1]);
 }
 
 double adjusted_rescale(struct adjusted *a, double from, double to)

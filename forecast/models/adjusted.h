@@ -13,7 +13,7 @@ struct adjusted {
 	double level, lowest, highest; /* on the log scale */
 	uint32_t n_values;
 	uint32_t n_path, path_max; /* steps of the path, and at most */
-	float path[];
+	uint16_t path[];           /* as the past keeps values */
 };
 
 size_t adjusted_room(const struct series_conf *conf);
@@ -29,8 +29,11 @@ void adjusted_see(struct adjusted *a, const struct past *past, double x);
  */
 double adjusted_learn(struct adjusted *a, const struct past *past, double rest);
 
-/* Appends @x to the path, within reach of what was seen. Returns it as it is there. */
-double adjusted_go_on(struct adjusted *a, double x);
+/* Appends @x to the path, within reach of what was seen. Returns what is within. */
+double adjusted_go_on(struct adjusted *a, const struct past *past, double x);
+
+/* Step @step (from 1) of the path, which is as long at least. */
+double adjusted_path(const struct adjusted *a, const struct past *past, unsigned int step);
 
 /* The offset of the log scale goes from @from to @to. Returns by how much the level moved. */
 double adjusted_rescale(struct adjusted *a, double from, double to);

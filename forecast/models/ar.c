@@ -31,12 +31,12 @@ struct ar {
 	uint32_t n_values;
 	uint32_t n_periods, periods[FORECAST_MAX_PERIODS];
 	uint32_t n_path, path_max; /* steps of the path worked out since the newest value */
-	float path[];
+	uint16_t path[];           /* as the past keeps values */
 };
 
 static size_t size(const struct series_conf *conf)
 {
-	return sizeof(struct ar) + conf->horizon * sizeof(float);
+	return sizeof(struct ar) + conf->horizon * sizeof(uint16_t);
 }
 
 static size_t n_inputs(const struct ar *m)
@@ -58,7 +58,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 /* The value at @step of the path, which may lie in the past (0 is the newest, negative older). */
 static double value_at(const struct ar *m, const struct past *past, int64_t step)
 {
-	return step > 0 ? m->path[step - 1] : past_at(past, (uint64_t)-step);
+	return step > 0 ? past_decode(past, m->path[step - 1]) : past_at(past, (uint64_t)-step);
 }
 
 static double change(const struct ar *m, const struct past *past, int64_t step)
@@ -171,9 +171,10 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 
 		inputs(m, past, at, in);
 		x = value_at(m, past, at - 1) + rls_predict(&m->rls, in);
-		m->path[m->n_path] = (float)fmin(fmax(x, m->lowest - reach), m->highest + reach);
+		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
+		m->path[m->n_path] = past_encode(past, x);
 	}
-	*ret = models_point(m->path[step - 1]);
+	*ret = models_point(value_at(m, past, step));
 }
 
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,

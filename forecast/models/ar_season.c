@@ -136,10 +136,10 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 
 		inputs(m, &m->end, in);
 		push(&m->end,
-		     adjusted_go_on(all, m->end.lag[0] + rls_predict(&m->rls, in) + season) -
+		     adjusted_go_on(all, past, m->end.lag[0] + rls_predict(&m->rls, in) + season) -
 			     season);
 	}
-	*ret = models_point(all->path[step - 1]);
+	*ret = models_point(adjusted_path(all, past, step));
 }
 
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,

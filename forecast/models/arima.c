@@ -147,9 +147,9 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 	while (all->n_path < step) {
 		double base = all->level + past_season(past, past->steps + all->n_path);
 
-		push(&m->end, adjusted_go_on(all, base + next(&m->fit, &m->end)) - base, 0);
+		push(&m->end, adjusted_go_on(all, past, base + next(&m->fit, &m->end)) - base, 0);
 	}
-	*ret = models_point(all->path[step - 1]);
+	*ret = models_point(adjusted_path(all, past, step));
 }
 
 /*
