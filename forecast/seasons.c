@@ -14,22 +14,30 @@ size_t seasons_room(unsigned int max_period)
 	return 3 * (size_t)max_period / 2 + SPARE;
 }
 
+/* Phases on each side that an effect is smoothed over. */
+static uint32_t side(uint32_t period)
+{
+	return period / SMOOTH_SHARE;
+}
+
+/* The newest deviations, which an effect is the mean of; they lie behind its season's effects. */
+static uint32_t window(uint32_t period)
+{
+	return 2 * side(period) + 1;
+}
+
 void seasons_start(struct seasons *s, season_effect *effects, unsigned int max_period,
 		   uint64_t step, const unsigned int *steps, size_t n)
 {
 	uint32_t used = 0, room = 3 * max_period / 2;
 
-	s->n = 0;
+	*s = (struct seasons){.since = step};
 	for (size_t i = 0; i < n && i < FORECAST_MAX_PERIODS; i++) {
-		uint32_t side = steps[i] / SMOOTH_SHARE, need = steps[i] + 2 * side + 1;
+		uint32_t need = steps[i] + window(steps[i]);
 
 		if (need > room - used)
 			continue;
-		s->list[s->n++] = (struct season){.period = steps[i],
-						  .first = used,
-						  .side = side,
-						  .first_window = used + steps[i],
-						  .since = step};
+		s->list[s->n++] = (struct season){.period = steps[i], .first = used};
 		used += need;
 	}
 	for (uint32_t i = 0; i < used; i++)
@@ -51,9 +59,9 @@ static season_effect encode(double x)
 }
 
 /* How much of a deviation goes to a season: all in its first cycle, less with each further one. */
-static double gain_of(const struct season *s, uint64_t step, double least)
+static double gain_of(uint64_t steps, uint32_t period, double least)
 {
-	uint64_t cycles = (step - s->since) / s->period;
+	uint64_t cycles = steps / period;
 
 	return fmax(1 / ((double)cycles + 1), least);
 }
@@ -64,14 +72,15 @@ void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, dou
 {
 	for (uint32_t i = s->n; i-- > 0;) {
 		struct season *one = &s->list[i];
-		uint32_t width = 2 * one->side + 1;
-		season_effect *slot = &effects[one->first_window + step % width], *effect;
+		uint32_t width = window(one->period), centre = one->period - side(one->period);
+		season_effect *phases = &effects[one->first], *effect;
+		season_effect *slot = &phases[one->period + step % width];
 		season_effect newest = encode(deviation);
-		double gain = gain_of(one, step, least);
+		double gain = gain_of(step - s->since, one->period, least);
 
 		one->window_sum += newest - *slot;
 		*slot = newest;
-		effect = &effects[one->first + (step + one->period - one->side) % one->period];
+		effect = &phases[(step + centre) % one->period];
 		*effect = encode(SEASONS_STEP * (*effect + gain * (double)one->window_sum / width));
 		deviation -= gain * deviation;
 	}
@@ -79,5 +88,5 @@ void seasons_learn(struct seasons *s, season_effect *effects, uint64_t step, dou
 
 bool seasons_first_cycle(const struct seasons *s, uint64_t step)
 {
-	return s->n > 0 && step - s->list[0].since < s->list[s->n - 1].period;
+	return s->n > 0 && step - s->since < s->list[s->n - 1].period;
 }

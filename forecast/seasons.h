@@ -15,12 +15,11 @@ typedef int16_t season_effect;
 
 /* Plain memory; the effects lie where the owner puts them, seasons_room of them. */
 struct seasons {
+	uint64_t since; /* step at which they began */
 	uint32_t n;
 	struct season {
 		uint32_t period, first; /* steps; index of its phase 0 in effects */
-		uint32_t side, first_window;
-		int64_t window_sum; /* in steps, as the effects */
-		uint64_t since;     /* step at which it began */
+		int32_t window_sum;     /* in steps, as the effects */
 	} list[FORECAST_MAX_PERIODS];
 };
 

@@ -2,8 +2,8 @@
 /*
  * ets.c - exponential smoothing on a log scale: level, damped trend, up to three seasons and an
  * autoregressive rest. The slow one is what the past keeps its seasons about; the quick one has a
- * level of its own. Taylor (2003), "Short-term electricity demand forecasting using double seasonal
- * exponential smoothing".
+ * level and seasons of its own. Taylor (2003), "Short-term electricity demand forecasting using
+ * double seasonal exponential smoothing".
  */
 #include "forecast/models/models.h"
 #include "forecast/past.h"
@@ -12,58 +12,70 @@
 #define ALPHA 0.3
 #define BETA  0.02
 
+struct ets {
+	struct smoothing smoothing;
+	struct seasons seasons;
+	season_effect effects[];
+};
+
 static size_t size(const struct series_conf *conf)
 {
-	(void)conf;
-	return sizeof(struct smoothing);
+	return sizeof(struct ets) + seasons_room(conf->max_period) * sizeof(season_effect);
 }
 
 static void init(void *state, const struct past *past, const struct series_conf *conf)
 {
+	struct ets *m = state;
+
 	(void)past, (void)conf;
-	smoothing_init(state, NAN);
+	smoothing_init(&m->smoothing, NAN);
 }
 
 static void observe(void *state, const struct past *past, double x)
 {
-	struct smoothing *m = state;
+	struct ets *m = state;
+	uint64_t step = past->steps - 1;
+	double gain = past_level_gain(past, ALPHA, m->smoothing.n_values);
+	double y = x - seasons_at(&m->seasons, m->effects, step);
+	double deviation = smoothing_observe(&m->smoothing, y, gain, BETA);
 
-	smoothing_observe(m, x - past->season, past_level_gain(past, ALPHA, m->n_values), BETA);
-}
-
-static void say(const struct smoothing *m, const struct past *past, unsigned int step,
-		struct guess *ret)
-{
-	double x = smoothing_predict(m, step) + past_season(past, past->steps - 1 + step);
-
-	*ret = models_point(isnan(x) ? past_last(past) : x);
+	if (!isnan(deviation))
+		seasons_learn(&m->seasons, m->effects, step, deviation, past->tuning.season);
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
-	say(state, past, step, ret);
+	const struct ets *m = state;
+	double season = seasons_at(&m->seasons, m->effects, past->steps - 1 + step);
+	double x = smoothing_predict(&m->smoothing, step) + season;
+
+	*ret = models_point(isnan(x) ? past_last(past) : x);
 }
 
 static void predict_slow(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
+	double season = past_season(past, past->steps - 1 + step);
+	double x = smoothing_predict(&past->slow, step) + season;
+
 	(void)state;
-	say(&past->slow, past, step, ret);
+	*ret = models_point(isnan(x) ? past_last(past) : x);
 }
 
 static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
 			double level)
 {
-	struct smoothing *m = state;
+	struct ets *m = state;
 
-	(void)steps, (void)n;
-	if (past->seasons.n > 0)
-		m->level = level;
+	seasons_start(&m->seasons, m->effects, past->max_period, past->steps, steps, n);
+	smoothing_init(&m->smoothing, m->seasons.n > 0 ? level : NAN);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
 {
+	struct ets *m = state;
+
 	(void)past;
-	smoothing_rescale(state, from, to);
+	smoothing_rescale(&m->smoothing, from, to);
 }
 
 const struct forecast_model model_ets = {
