@@ -50,9 +50,10 @@ void past_init(struct past *p, unsigned int max_period)
 
 void past_set_periods(struct past *p, const unsigned int *steps, size_t n, double level)
 {
-	p->season = 0;
+	p->season = p->cycle = 0;
 	seasons_start(&p->seasons, effects(p), p->max_period, p->steps, steps, n);
 	smoothing_init(&p->slow, p->seasons.n > 0 ? level : NAN);
+	cycles_start(&p->cycles, p, n > 0 ? steps[0] : 0);
 }
 
 double past_season(const struct past *p, uint64_t step)
@@ -80,6 +81,7 @@ void past_learn(struct past *p, double x)
 	deviation = smoothing_observe(&p->slow, x - p->season, gain, 0);
 	if (!isnan(deviation))
 		seasons_learn(&p->seasons, effects(p), step, deviation, p->tuning.season);
+	p->cycle = cycles_observe(&p->cycles, p);
 }
 
 uint16_t past_encode(const struct past *p, double x)
@@ -124,6 +126,7 @@ void past_rescale(struct past *p, double to)
 	/* The old scale may have ended below it. */
 	if (*newest != PAST_NONE)
 		*newest = past_encode(p, past_last(p));
+	cycles_rescale(&p->cycles, p);
 }
 
 void past_error(struct past *p, double error)

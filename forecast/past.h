@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "forecast/cycles.h"
 #include "forecast/seasons.h"
 #include "forecast/smoothing.h"
 #include "forecast/tuning.h"
@@ -32,8 +33,10 @@ struct past {
 		error_slow; /* mean size of one-step errors on that scale, short and long memory */
 	struct smoothing slow; /* a slow level, about which the seasons lie */
 	struct seasons seasons;
-	double season;   /* of the newest value, as it was known before that came */
-	uint16_t ring[]; /* steps of PAST_STEP above the lowest, or PAST_NONE */
+	double season;        /* of the newest value, as it was known before that came */
+	struct cycles cycles; /* of the longest period */
+	double cycle;         /* what they said of the newest value before it came */
+	uint16_t ring[];      /* steps of PAST_STEP above the lowest, or PAST_NONE */
 };
 
 /* Two bytes a value: to 0.02 % of value + offset, up to 9e6 offsets; above counts as that. */
@@ -49,7 +52,7 @@ void past_push(struct past *p, double value);
 /* Starts over with the seasons of @n periods, longest first, about @level (log scale). */
 void past_set_periods(struct past *p, const unsigned int *steps, size_t n, double level);
 
-/* Takes the newest value @x, on the log scale or NAN, into level and seasons. */
+/* Takes the newest value @x, on the log scale or NAN, into level, seasons and cycles. */
 void past_learn(struct past *p, double x);
 
 /* Sum of the effects of the seasons at step @step (from the start of the series). */

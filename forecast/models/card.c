@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "agent/base/util.h"
-#include "forecast/models/cycles.h"
 #include "forecast/models/models.h"
+#include "forecast/past.h"
 
 #define DAMPING      0.9
 #define LOG_DAMPING  -0.10536051565782628
@@ -33,7 +33,6 @@ struct fit {
 };
 
 struct card {
-	struct cycles cycles;
 	double y, level;     /* newest value without season; what it returns to */
 	double growth, size; /* mean change, mean size of changes */
 	double error;        /* of the newest forecast, before calibration */
@@ -99,9 +98,9 @@ static void follow_size(struct card *m, double change)
 
 /* The level follows slowly; at once, where errors as large as @e one after another say that it has
  * moved. */
-static void follow_level(struct card *m, double e)
+static void follow_level(struct card *m, const struct past *past, double e)
 {
-	double steps = m->cycles.n > 0 ? LEVEL_CYCLES * m->cycles.period : LEVEL_STEPS;
+	double steps = past->cycles.n > 0 ? LEVEL_CYCLES * past->cycles.period : LEVEL_STEPS;
 
 	m->level += (m->y - m->level) / fmin(steps, m->n_values);
 	if (m->n_values <= WARM || fabs(e) < ERROR_MAX * m->size)
@@ -115,7 +114,7 @@ static void follow_level(struct card *m, double e)
 	m->run = 0;
 }
 
-static void learn(struct card *m, double y)
+static void learn(struct card *m, const struct past *past, double y)
 {
 	double e = y - both(m, 1), change = y - m->y, cut = m->n_values > WARM ? m->size : INFINITY;
 	double away = AWAY_MAX * m->size, most = ERROR_MAX * m->size;
@@ -127,24 +126,22 @@ static void learn(struct card *m, double y)
 	m->growth +=
 		(within(change, GROWTH_MAX * cut) - m->growth) / fmin(m->n_values, GROWTH_STEPS);
 	m->y = y;
-	follow_level(m, e);
+	follow_level(m, past, e);
 }
 
 static void observe(void *state, const struct past *past, double x)
 {
 	struct card *m = state;
-	double season, y;
+	double y = x - past->cycle;
 
-	season = cycles_observe(&m->cycles, past);
 	if (isnan(x))
 		return;
 	m->lowest = fmin(m->lowest, x);
 	m->highest = fmax(m->highest, x);
-	y = x - season;
 	if (m->n_values++ == 0)
 		m->y = m->level = y;
 	else
-		learn(m, y);
+		learn(m, past, y);
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
@@ -157,17 +154,8 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 		return;
 	}
 	x = both(m, step) + m->error * exp(step * m->errors.log_rho);
-	x += cycles_season(&m->cycles, past, step);
+	x += cycles_season(&past->cycles, past, step);
 	*ret = models_point(fmin(fmax(x, m->lowest - reach), m->highest + reach));
-}
-
-static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
-			double level)
-{
-	struct card *m = state;
-
-	(void)level;
-	cycles_start(&m->cycles, past, n > 0 ? steps[0] : 0);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
@@ -175,7 +163,7 @@ static void rescale(void *state, const struct past *past, double from, double to
 	struct card *m = state;
 	double shift = past_shift_log(m->y, from, to) - m->y;
 
-	cycles_rescale(&m->cycles, past);
+	(void)past;
 	m->y += shift;
 	m->level += shift;
 	m->lowest = past_shift_log(m->lowest, from, to);
@@ -189,6 +177,5 @@ const struct forecast_model model_card = {
 	.init = init,
 	.observe = observe,
 	.predict = predict,
-	.set_periods = set_periods,
 	.rescale = rescale,
 };

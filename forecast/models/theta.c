@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "agent/base/util.h"
-#include "forecast/models/cycles.h"
 #include "forecast/models/models.h"
+#include "forecast/past.h"
 
 #define LEVELS     4
 #define LOSS_STEPS 100.0 /* memory of how they did */
@@ -24,7 +24,6 @@
 static const double smoothing[LEVELS] = {0.02, 0.1, 0.3, 0.7};
 
 struct theta {
-	struct cycles cycles;
 	float level[LEVELS], loss[LEVELS]; /* mean error of each */
 	/* Fading sums over the values: of 1, lag, its square, value, lag times value. */
 	double n, lags, squares, values, products;
@@ -48,9 +47,9 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	m->highest = -INFINITY;
 }
 
-static void add_to_line(struct theta *m, double y)
+static void add_to_line(struct theta *m, const struct past *past, double y)
 {
-	double cycle = m->cycles.n > 0 ? m->cycles.period : NO_CYCLE;
+	double cycle = past->cycles.n > 0 ? past->cycles.period : NO_CYCLE;
 	double keep = 1 - 1 / (MEMORY * cycle);
 
 	m->squares = keep * (m->squares + 2 * m->lags + m->n);
@@ -111,22 +110,20 @@ static void learn_levels(struct theta *m, double y)
 static void observe(void *state, const struct past *past, double x)
 {
 	struct theta *m = state;
-	double season, y;
+	double y = x - past->cycle;
 
-	season = cycles_observe(&m->cycles, past);
 	if (isnan(x)) {
 		if (m->n_values > 0)
-			add_to_line(m, m->level[m->best]);
+			add_to_line(m, past, m->level[m->best]);
 		return;
 	}
 	m->lowest = fmin(m->lowest, x);
 	m->highest = fmax(m->highest, x);
-	y = x - season;
 	if (m->n_values++ == 0)
 		move(m, y - m->level[0]);
 	follow_shift(m, y - m->level[m->best]);
 	learn_levels(m, y);
-	add_to_line(m, y);
+	add_to_line(m, past, y);
 }
 
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
@@ -139,24 +136,15 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 		return;
 	}
 	x = m->level[m->best] + 0.5 * slope(m) * (step - 1 + 1 / smoothing[m->best]);
-	x += cycles_season(&m->cycles, past, step);
+	x += cycles_season(&past->cycles, past, step);
 	*ret = models_point(fmin(fmax(x, m->lowest - reach), m->highest + reach));
-}
-
-static void set_periods(void *state, const struct past *past, const unsigned int *steps, size_t n,
-			double level)
-{
-	struct theta *m = state;
-
-	(void)level;
-	cycles_start(&m->cycles, past, n > 0 ? steps[0] : 0);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
 {
 	struct theta *m = state;
 
-	cycles_rescale(&m->cycles, past);
+	(void)past;
 	move(m, past_shift_log(m->level[m->best], from, to) - m->level[m->best]);
 	m->lowest = past_shift_log(m->lowest, from, to);
 	m->highest = past_shift_log(m->highest, from, to);
@@ -169,6 +157,5 @@ const struct forecast_model model_theta = {
 	.init = init,
 	.observe = observe,
 	.predict = predict,
-	.set_periods = set_periods,
 	.rescale = rescale,
 };

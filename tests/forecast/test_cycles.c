@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_cycles.c - seasons read off past cycles, and theta and card, which live on them. */
-#include "forecast/models/cycles.h"
+#include "forecast/cycles.h"
 
 #include "tests/check.h"
 #include "tests/forecast/inputs.h"

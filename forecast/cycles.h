@@ -4,8 +4,9 @@
 #ifndef FORESHAPE_CYCLES_H
 #define FORESHAPE_CYCLES_H
 
-#include "forecast/forecast.h"
-#include "forecast/past.h"
+#include <stdint.h>
+
+struct past;
 
 #define CYCLES_MAX 6
 

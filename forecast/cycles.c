@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cycles.c - the last cycles of a period: running means of each, and phases against them. */
-#include "forecast/models/cycles.h"
+#include "forecast/cycles.h"
 
 #include "agent/base/util.h"
+#include "forecast/past.h"
 
 #define MEMORY      3.0 /* of how far to trust the season, in cycles */
 #define FIRST_TRUST 0.5
