@@ -11,19 +11,21 @@
 #define ERROR_LAST 200.0
 #define LOOSE_MAX  1e8 /* what forgetting may let a direction that is never seen grow to */
 
-void rls_init(struct rls *r, size_t n, double loose)
+void rls_init(struct rls *r, float *numbers, size_t n, double loose)
 {
 	*r = (struct rls){.n = (uint32_t)MIN(n, (size_t)RLS_MAX)};
+	for (size_t i = 0; i < RLS_NUMBERS(r->n); i++)
+		numbers[i] = 0;
 	for (size_t i = 0; i < r->n; i++)
-		r->factors[i * (i + 3) / 2] = (float)loose;
+		numbers[r->n + i * (i + 3) / 2] = (float)loose;
 }
 
-double rls_predict(const struct rls *r, const double *in)
+double rls_predict(const struct rls *r, const float *numbers, const double *in)
 {
 	double sum = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		sum += r->coef[i] * in[i];
+		sum += numbers[i] * in[i];
 	return sum;
 }
 
@@ -41,12 +43,12 @@ static double cut(struct rls *r, double error)
 }
 
 /* Takes @in into the factors; @gain is what an error then adds to the coefficients. */
-static void update(struct rls *r, const double *in, double keep, double *gain)
+static void update(float *factors, size_t n, const double *in, double keep, double *gain)
 {
 	double below = keep, largest = 0;
 
-	for (size_t j = 0; j < r->n; j++) {
-		float *column = &r->factors[j * (j + 1) / 2];
+	for (size_t j = 0; j < n; j++) {
+		float *column = &factors[j * (j + 1) / 2];
 		double f = in[j], v, share;
 
 		for (size_t i = 0; i < j; i++)
@@ -64,20 +66,20 @@ static void update(struct rls *r, const double *in, double keep, double *gain)
 		}
 		largest = fmax(largest, column[j]);
 	}
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < n; i++)
 		gain[i] /= below;
-	for (size_t j = 0; j < r->n && largest < LOOSE_MAX; j++)
-		r->factors[j * (j + 3) / 2] /= (float)keep;
+	for (size_t j = 0; j < n && largest < LOOSE_MAX; j++)
+		factors[j * (j + 3) / 2] /= (float)keep;
 }
 
-void rls_learn(struct rls *r, const double *in, double out, double keep)
+void rls_learn(struct rls *r, float *numbers, const double *in, double out, double keep)
 {
-	double gain[RLS_MAX], error = out - rls_predict(r, in);
+	double gain[RLS_MAX], error = out - rls_predict(r, numbers, in);
 
 	if (!isfinite(error))
 		return;
 	error = cut(r, error);
-	update(r, in, keep, gain);
+	update(numbers + r->n, r->n, in, keep, gain);
 	for (size_t i = 0; i < r->n; i++)
-		r->coef[i] += (float)(gain[i] * error);
+		numbers[i] += (float)(gain[i] * error);
 }

@@ -25,6 +25,7 @@
 
 struct ar {
 	struct rls rls;
+	float numbers[RLS_NUMBERS(RLS_MAX)];
 	double level, lowest, highest; /* seen */
 	double size;                   /* mean, of changes */
 	int32_t run;                   /* errors in a row that tell of a shift; negative: below */
@@ -52,7 +53,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	m->path_max = conf->horizon;
 	m->lowest = INFINITY;
 	m->highest = -INFINITY;
-	rls_init(&m->rls, n_inputs(m), LOOSE);
+	rls_init(&m->rls, m->numbers, n_inputs(m), LOOSE);
 }
 
 /* The value at @step of the path, which may lie in the past (0 is the newest, negative older). */
@@ -147,8 +148,8 @@ static void observe(void *state, const struct past *past, double x)
 	m->highest = fmax(m->highest, x);
 	if (!isnan(before)) {
 		inputs(m, past, 0, in);
-		error = x - before - rls_predict(&m->rls, in);
-		rls_learn(&m->rls, in, x - before, 1 - (double)past->tuning.forget);
+		error = x - before - rls_predict(&m->rls, m->numbers, in);
+		rls_learn(&m->rls, m->numbers, in, x - before, 1 - (double)past->tuning.forget);
 		follow_size(m, x - before);
 	}
 	follow_level(m, past, x, error);
@@ -170,7 +171,7 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 		double x;
 
 		inputs(m, past, at, in);
-		x = value_at(m, past, at - 1) + rls_predict(&m->rls, in);
+		x = value_at(m, past, at - 1) + rls_predict(&m->rls, m->numbers, in);
 		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
 		m->path[m->n_path] = past_encode(past, x);
 	}
@@ -188,7 +189,7 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 		m->periods[i] = steps[i];
 	if (n > 0)
 		m->level = level;
-	rls_init(&m->rls, n_inputs(m), LOOSE);
+	rls_init(&m->rls, m->numbers, n_inputs(m), LOOSE);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)

@@ -30,6 +30,7 @@ struct rests {
 
 struct ar_season {
 	struct rls rls;
+	float numbers[RLS_NUMBERS(INPUTS)];
 	struct rests now, end; /* at the newest value, and at the end of the path */
 	int32_t run;
 	struct adjusted all; /* last: its numbers follow */
@@ -46,7 +47,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 
 	(void)past;
 	adjusted_init(&m->all, conf);
-	rls_init(&m->rls, INPUTS, LOOSE);
+	rls_init(&m->rls, m->numbers, INPUTS, LOOSE);
 }
 
 static void inputs(const struct ar_season *m, const struct rests *r, double *in)
@@ -103,16 +104,17 @@ static void observe(void *state, const struct past *past, double x)
 	m->all.n_path = 0;
 	inputs(m, &m->now, in);
 	if (isnan(x)) {
-		push(&m->now, m->now.lag[0] + rls_predict(&m->rls, in));
+		push(&m->now, m->now.lag[0] + rls_predict(&m->rls, m->numbers, in));
 		return;
 	}
 	adjusted_see(&m->all, past, x);
 	if (m->all.n_values == 1) {
 		start(&m->now, m->all.level);
 	} else {
-		double before = m->now.lag[0], error = rest - before - rls_predict(&m->rls, in);
+		double before = m->now.lag[0],
+		       error = rest - before - rls_predict(&m->rls, m->numbers, in);
 
-		rls_learn(&m->rls, in, rest - before, 1 - (double)past->tuning.forget);
+		rls_learn(&m->rls, m->numbers, in, rest - before, 1 - (double)past->tuning.forget);
 		rest = tame(m, rest, error);
 	}
 	adjusted_learn(&m->all, past, rest - m->all.level);
@@ -136,7 +138,8 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 
 		inputs(m, &m->end, in);
 		push(&m->end,
-		     adjusted_go_on(all, past, m->end.lag[0] + rls_predict(&m->rls, in) + season) -
+		     adjusted_go_on(all, past,
+				    m->end.lag[0] + rls_predict(&m->rls, m->numbers, in) + season) -
 			     season);
 	}
 	*ret = models_point(adjusted_path(all, past, step));

@@ -33,11 +33,12 @@ static void coefficients_solve_the_normal_equations(void **state)
 {
 	const double keep = 0.9;
 	double a[INPUTS][INPUTS] = {}, b[INPUTS] = {};
+	float numbers[RLS_NUMBERS(RLS_MAX)];
 	struct rls r;
 	uint64_t seed = 1;
 
 	(void)state;
-	rls_init(&r, INPUTS, LOOSE);
+	rls_init(&r, numbers, INPUTS, LOOSE);
 	for (int i = 0; i < INPUTS; i++)
 		a[i][i] = 1 / LOOSE;
 	for (int t = 0; t < 25; t++) {
@@ -52,11 +53,11 @@ static void coefficients_solve_the_normal_equations(void **state)
 				a[i][j] = keep * a[i][j] + in[i] * in[j];
 			b[i] = keep * b[i] + in[i] * out;
 		}
-		rls_learn(&r, in, out, keep);
+		rls_learn(&r, numbers, in, out, keep);
 	}
 	solve(a, b);
 	for (int i = 0; i < INPUTS; i++)
-		assert_true(fabs(r.coef[i] - b[i]) < 1e-4);
+		assert_true(fabs(numbers[i] - b[i]) < 1e-4);
 }
 
 /* Inputs that are nearly one and the same, then none at all, for long: what is known of the one
@@ -64,44 +65,46 @@ static void coefficients_solve_the_normal_equations(void **state)
 static void inputs_that_are_the_same_do_no_harm(void **state)
 {
 	double in[RLS_MAX], worst = 0;
+	float numbers[RLS_NUMBERS(RLS_MAX)];
 	struct rls r;
 	uint64_t seed = 2;
 
 	(void)state;
-	rls_init(&r, RLS_MAX, LOOSE);
+	rls_init(&r, numbers, RLS_MAX, LOOSE);
 	for (int t = 0; t < 300000; t++) {
 		double common = t % 1000 < 900 ? input_normal(&seed) : 0;
 
 		for (int i = 0; i < RLS_MAX; i++)
 			in[i] = common * (1 + 1e-6 * input_normal(&seed));
 		if (t > 1000)
-			worst = fmax(worst, fabs(rls_predict(&r, in) - 2 * common));
-		rls_learn(&r, in, 2 * common, 0.98);
+			worst = fmax(worst, fabs(rls_predict(&r, numbers, in) - 2 * common));
+		rls_learn(&r, numbers, in, 2 * common, 0.98);
 	}
 	assert_true(worst < 0.01);
 	for (int i = 0; i < RLS_MAX; i++) {
-		assert_true(r.factors[i * (i + 3) / 2] > 0);
-		assert_true(fabsf(r.coef[i]) < 10);
+		assert_true(numbers[RLS_MAX + i * (i + 3) / 2] > 0);
+		assert_true(fabsf(numbers[i]) < 10);
 	}
 }
 
 /* With noise of .1 and the memory of 100 values coefficients scatter by .1 sqrt(.01 / 2) = .007. */
 static void what_changes_is_learned_anew(void **state)
 {
+	float numbers[RLS_NUMBERS(RLS_MAX)];
 	struct rls r;
 	uint64_t seed = 3;
 
 	(void)state;
-	rls_init(&r, 2, LOOSE);
+	rls_init(&r, numbers, 2, LOOSE);
 	for (int t = 0; t < 100000; t++) {
 		double in[2] = {input_normal(&seed), input_normal(&seed)};
 
 		double out = (t < 99000 ? 3 : 1) * in[0] - 2 * in[1];
 
-		rls_learn(&r, in, out + 0.1 * input_normal(&seed), 0.99);
+		rls_learn(&r, numbers, in, out + 0.1 * input_normal(&seed), 0.99);
 	}
-	assert_true(fabsf(r.coef[0] - 1) < 0.03f);
-	assert_true(fabsf(r.coef[1] + 2) < 0.03f);
+	assert_true(fabsf(numbers[0] - 1) < 0.03f);
+	assert_true(fabsf(numbers[1] + 2) < 0.03f);
 }
 
 int main(void)
