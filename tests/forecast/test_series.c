@@ -317,6 +317,23 @@ static void kept_events_go_on_too(void **state)
 	series_free(b);
 }
 
+static size_t bytes_of(unsigned int horizon, unsigned int max_period)
+{
+	struct series *s = input_series(horizon, max_period);
+	size_t n = series_save_size(s);
+
+	series_free(s);
+	return n;
+}
+
+static void a_series_is_as_small_as_is_promised(void **state)
+{
+	(void)state;
+	assert_true(bytes_of(60, 300) <= (size_t)16 * 1024);
+	assert_true(bytes_of(24, 168) <= (size_t)13 * 1024);
+	assert_int_equal(bytes_of(60, 1400) - bytes_of(60, 400), 18 * 1000);
+}
+
 static void late_job_gives_the_same_periods(void **state)
 {
 	struct series *s = input_series(30, 300);
@@ -372,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
 		cmocka_unit_test(kept_events_go_on_too),
+		cmocka_unit_test(a_series_is_as_small_as_is_promised),
 		cmocka_unit_test(late_job_gives_the_same_periods),
 		cmocka_unit_test(conf_out_of_range_is_refused),
 	};
