@@ -52,8 +52,15 @@ void past_set_periods(struct past *p, const unsigned int *steps, size_t n, doubl
 {
 	p->season = p->cycle = 0;
 	seasons_start(&p->seasons, effects(p), p->max_period, p->steps, steps, n);
-	smoothing_init(&p->slow, p->seasons.n > 0 ? level : NAN);
+	past_start_level(p, &p->slow, level);
 	cycles_start(&p->cycles, p, n > 0 ? steps[0] : 0);
+}
+
+void past_start_level(const struct past *p, struct smoothing *m, double level)
+{
+	const struct seasons *s = &p->seasons;
+
+	smoothing_init(m, s->n > 0 ? level : NAN, s->n > 0 ? s->list[s->n - 1].period : 0);
 }
 
 double past_season(const struct past *p, uint64_t step)

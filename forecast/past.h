@@ -52,6 +52,9 @@ void past_push(struct past *p, double value);
 /* Starts over with the seasons of @n periods, longest first, about @level (log scale). */
 void past_set_periods(struct past *p, const unsigned int *steps, size_t n, double level);
 
+/* Starts @m at @level where there are seasons, and with the first value where there are none. */
+void past_start_level(const struct past *p, struct smoothing *m, double level);
+
 /* Takes the newest value @x, on the log scale or NAN, into level, seasons and cycles. */
 void past_learn(struct past *p, double x);
 

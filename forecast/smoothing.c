@@ -9,13 +9,13 @@
 #define LOG_DAMPING -0.10536051565782628
 #define CLIP        3.5  /* innovations are cut at so many mean errors */
 #define SHIFT_STEPS 3    /* cut so often in a row on one side, the level is taken to have moved */
-#define WARM_STEPS  8    /* values before anything is cut */
+#define WARM_STEPS  8    /* values at least before anything is cut */
 #define MEMORY      0.98 /* of the autoregression */
 #define TREND_MAX   0.5  /* per step on the log scale */
 
-void smoothing_init(struct smoothing *m, double level)
+void smoothing_init(struct smoothing *m, double level, uint32_t cycle)
 {
-	*m = (struct smoothing){.level = level, .log_rho = -20};
+	*m = (struct smoothing){.level = level, .log_rho = -20, .warm = MAX(cycle, WARM_STEPS)};
 }
 
 static double rho(const struct smoothing *m)
@@ -31,7 +31,7 @@ static double cut(struct smoothing *m, double e)
 	double limit = CLIP * fmax(m->error, 1e-6);
 	int32_t side = e > 0 ? 1 : -1;
 
-	if (m->n_values < WARM_STEPS || fabs(e) <= limit) {
+	if (m->n_values < m->warm || fabs(e) <= limit) {
 		m->cut_run = 0;
 		return e;
 	}
@@ -71,7 +71,11 @@ double smoothing_observe(struct smoothing *m, double y, double alpha, double bet
 	deviation = y - base - (whole - e);
 	m->level = base + alpha * deviation;
 	m->trend = fmin(fmax(m->trend + beta * e, -TREND_MAX), TREND_MAX);
-	learn_rest(m, (1 - alpha) * deviation);
+	/* Did a wild one echo, the next would lie too near for a shift to be seen. */
+	if (m->cut_run > 0)
+		m->rest *= rho(m);
+	else
+		learn_rest(m, (1 - alpha) * deviation);
 	return deviation;
 }
 

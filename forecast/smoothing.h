@@ -15,12 +15,13 @@ struct smoothing {
 	double rho_above, rho_below; /* sums of products of successive rests, and of squares */
 	double log_rho;              /* of their ratio: what is left of a rest after a step */
 	double error;                /* mean size of innovations */
-	uint32_t n_values, cut_run;
+	uint32_t n_values, warm; /* values that came, and before which none is cut */
+	uint32_t cut_run;
 	int32_t cut_side;
 };
 
-/* Starts with the level at @level, or NAN. */
-void smoothing_init(struct smoothing *m, double level);
+/* Starts with the level at @level, or NAN; @cycle (0: none) values are to be seen as they are. */
+void smoothing_init(struct smoothing *m, double level, uint32_t cycle);
 
 /*
  * A step has passed, and @y came without its season; NAN: nothing did. Level and trend learn it by

@@ -28,7 +28,7 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	struct ets *m = state;
 
 	(void)past, (void)conf;
-	smoothing_init(&m->smoothing, NAN);
+	smoothing_init(&m->smoothing, NAN, 0);
 }
 
 static void observe(void *state, const struct past *past, double x)
@@ -67,7 +67,7 @@ static void set_periods(void *state, const struct past *past, const unsigned int
 	struct ets *m = state;
 
 	seasons_start(&m->seasons, m->effects, past->max_period, past->steps, steps, n);
-	smoothing_init(&m->smoothing, m->seasons.n > 0 ? level : NAN);
+	past_start_level(past, &m->smoothing, level);
 }
 
 static void rescale(void *state, const struct past *past, double from, double to)
