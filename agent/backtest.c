@@ -95,6 +95,20 @@ static void time_forecast(struct run *r)
 	r->forecast_ns += cpu_ns() - began;
 }
 
+/* Tells who asks for it what is forecast after step @origin. */
+static void tell(const struct run *r, size_t origin)
+{
+	if (r->conf->made && r->conf->last)
+		r->conf->made(r->s, origin, r->conf->last, r->conf->horizon, r->conf->made_arg);
+}
+
+static void rehearse(const struct run *r, size_t origin)
+{
+	for (size_t step = 1; step <= r->conf->horizon; step++)
+		series_predict(r->series, (unsigned int)step, &r->conf->last[step - 1]);
+	tell(r, origin);
+}
+
 static void forecast_from(struct run *r, size_t origin)
 {
 	r->origins++;
@@ -109,8 +123,7 @@ static void forecast_from(struct run *r, size_t origin)
 		if (r->conf->last)
 			r->conf->last[step - 1] = f;
 	}
-	if (r->conf->made && r->conf->last)
-		r->conf->made(r->s, origin, r->conf->last, r->conf->horizon, r->conf->made_arg);
+	tell(r, origin);
 }
 
 static void search_periods(struct series *s)
@@ -171,6 +184,13 @@ static bool is_origin(const struct run *r, size_t i)
 	       i + r->conf->horizon < r->s->n;
 }
 
+/* Whether one would be, had it not been for training. */
+static bool is_rehearsal(const struct run *r, size_t i)
+{
+	return r->conf->made && r->conf->last && i + 1 < r->conf->train &&
+	       (r->conf->train - (i + 1)) % r->conf->stride == 0;
+}
+
 static int roll(struct run *r)
 {
 	size_t part = r->s->n / PROGRESS_PARTS + 1;
@@ -194,6 +214,8 @@ static int roll(struct run *r)
 			return err;
 		if (is_origin(r, i))
 			forecast_from(r, i);
+		else if (is_rehearsal(r, i))
+			rehearse(r, i);
 	}
 	if (r->conf->progress)
 		r->conf->progress(r->s->n, r->s->n);

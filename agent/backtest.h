@@ -24,7 +24,10 @@ struct backtest_conf {
 	/* After each step; NULL: nobody asks. */
 	void (*look)(const struct csv_series *s, size_t index, const struct series_anomaly *now,
 		     void *arg);
-	/* After the forecasts of an origin, in @last; NULL: nobody asks. */
+	/*
+	 * After the forecasts of an origin, in @last; NULL: nobody asks. Of origins before the
+	 * training is over, too, which are not scored: who sets limits learns from them.
+	 */
 	void (*made)(const struct csv_series *s, size_t origin, const struct forecast *steps,
 		     size_t n, void *made_arg);
 	void *arg, *made_arg;

@@ -33,7 +33,7 @@ struct lengths {
 /* What else is asked for. */
 struct extras {
 	json_t *anomalies; /* NULL: not wanted */
-	struct limits limits;
+	struct limits *limits;
 };
 
 /* Reads a duration that is not 0, where option @name is given. */
@@ -134,8 +134,8 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		(void)json_object_set_new(all, "tuned", tuned_json(score));
 	if (all && x->anomalies)
 		(void)json_object_set(all, "anomalies", x->anomalies);
-	if (all && x->limits.n > 0)
-		(void)json_object_set_new(all, "limits", limits_json(&x->limits));
+	if (all && x->limits->n > 0)
+		(void)json_object_set_new(all, "limits", limits_json(x->limits));
 	if (all && score->effects)
 		(void)json_object_set_new(all, "events", forecast_events_json(score));
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
@@ -208,14 +208,19 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	_cleanup_(freep) struct backtest_effect *effects = NULL;
 	json_auto_t *list = cmd_option(args, "anomalies") ? json_array() : NULL;
 	const char *short_cost = cmd_option(args, "short-cost");
-	struct extras x = {.anomalies = list};
+	_cleanup_(limits_free) struct limits limits = {};
+	struct extras x = {.anomalies = list, .limits = &limits};
 	struct anomalies found = {.list = list};
 	struct backtest_score score = {};
 	struct backtest_conf conf;
 	struct err e = {};
 	bool failed;
+	int err;
 
-	if (short_cost && limits_parse(short_cost, &x.limits) < 0) {
+	err = short_cost ? limits_parse(short_cost, &limits) : 0;
+	if (err == -ENOMEM)
+		return cmd_failed("out of memory");
+	if (err < 0) {
 		fprintf(stderr,
 			"foreshape forecast: --short-cost '%s' is no list of costs above 0, such "
 			"as 1,3,10\n",
@@ -246,7 +251,8 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	conf.look = list || scores ? anomalies_take : NULL;
 	conf.arg = &found;
 	conf.made = short_cost ? limits_take : NULL;
-	conf.made_arg = &x.limits;
+	conf.made_arg = &limits;
+	limits.from = conf.train;
 	conf.emit = emit;
 	conf.gru = cmd_option(args, "gru") != NULL;
 	conf.tunes = cmd_option(args, "tune") != NULL;
@@ -272,7 +278,7 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	forecast_plot_basis((size_t)printf("based on"), chart.basis);
 	if (short_cost) {
 		printf("\n");
-		limits_print(&x.limits, conf.horizon * s.step_ns, stdout);
+		limits_print(&limits, conf.horizon * s.step_ns, stdout);
 	}
 	if (list) {
 		printf("\n");

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/cleanup.h"
@@ -20,6 +21,8 @@ int limits_parse(const char *text, struct limits *ret)
 	char *rest = copy, *word;
 
 	*ret = (struct limits){};
+	if (!copy)
+		return -ENOMEM;
 	while ((word = strsep(&rest, ","))) {
 		double cost;
 
@@ -27,7 +30,17 @@ int limits_parse(const char *text, struct limits *ret)
 			return -EINVAL;
 		ret->rows[ret->n++].short_cost = cost;
 	}
-	return ret->n > 0 ? 0 : -EINVAL;
+	ret->limiters = calloc(ret->n, sizeof(*ret->limiters));
+	if (!ret->limiters)
+		return -ENOMEM;
+	for (size_t i = 0; i < ret->n; i++)
+		limiter_init(&ret->limiters[i], ret->rows[i].short_cost);
+	return 0;
+}
+
+void limits_free(struct limits *l)
+{
+	free(l->limiters);
 }
 
 static void judge(double limit, const double *values, size_t n, struct limit_row *row)
@@ -43,13 +56,18 @@ void limits_take(const struct csv_series *s, size_t origin, const struct forecas
 {
 	struct limits *l = arg;
 	const double *values = s->values + origin + 1;
+	bool counts = origin + 1 >= l->from;
 
+	for (; l->seen <= origin; l->seen++)
+		for (size_t i = 0; i < l->n; i++)
+			limiter_observe(&l->limiters[i], s->values[l->seen]);
 	for (size_t i = 0; i < l->n; i++) {
-		struct limit_row *row = &l->rows[i];
+		double limit = limiter_limit(&l->limiters[i], steps, n);
 
-		judge(forecast_limit(steps, n, row->short_cost), values, n, row);
+		if (counts)
+			judge(limit, values, n, &l->rows[i]);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; counts && i < n; i++) {
 		if (isnan(values[i]))
 			continue;
 		l->sum += values[i];

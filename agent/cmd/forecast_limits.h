@@ -8,11 +8,15 @@
 
 #include "agent/csv.h"
 #include "forecast/forecast.h"
+#include "forecast/limiter.h"
 
 #define LIMITS_MAX 32 /* costs at once */
 
 struct limits {
 	size_t n;
+	size_t from;              /* limits set after fewer steps only teach */
+	size_t seen;              /* steps the limiters know */
+	struct limiter *limiters; /* [n] */
 	struct limit_row {
 		double short_cost; /* of a step above the limit, in units of the values */
 		double unused;     /* sum of limit - value where that is above 0 */
@@ -22,8 +26,9 @@ struct limits {
 	size_t steps;
 };
 
-/* Reads "1,3,10", costs above 0. Returns 0, or -EINVAL. */
+/* Reads "1,3,10", costs above 0; limits_free. Returns 0, -EINVAL, -ENOMEM. */
 int limits_parse(const char *text, struct limits *ret);
+void limits_free(struct limits *l);
 
 /* Sets and judges the limits of the @n steps after @origin; for struct backtest_conf. @arg: limits.
  */

@@ -354,6 +354,15 @@ def test_limits(d):
           and rows[0]["over"] < rows[1]["over"] < rows[2]["over"], rows)
     # Of a normal value of sd 10, F = 100 F' at 1.66 sd: 4.8 % are above, and 17 of 100 unused.
     check("as often as it pays", 0.03 < rows[1]["short"] < 0.07 and 0.14 < rows[1]["over"] < 0.20, rows[1])
+    # Steps of 10 up or down: a limit of one step above leaves 10 of 150 unused on average.
+    at, walk = 150, []
+    for i in range(3000):
+        at += 10 if at < 100 or (at < 200 and rng.random() < 0.5) else -10
+        walk.append("%d,%d" % (i, at))
+    walked = write(d, "walk.csv", "time,v\n" + "\n".join(walk))
+    row, = json.loads(forecast(walked, "--step", "1s", "--train", "1000s", "--horizon", "1s", "--stride", "1s",
+                               "--json", "--short-cost", "500").stdout)["limits"]
+    check("one step above a walk in steps", row["short"] < 0.005 and 0.06 < row["over"] < 0.075, row)
     text = forecast(path, *options, "--short-cost", "100").stdout
     check("the table shows them", "SHORT-COST" in text, text)
     for bad in ("", "0", "-1", "1,,2", "x", "nan", ",".join(["1"] * 33)):
