@@ -72,11 +72,11 @@ static struct guess ask(const struct series *s, size_t m, unsigned int step, dou
 	struct guess g;
 
 	forecast_models[m]->predict(series_model(s, m), past, step, &g);
-	g.x = fmaxf(g.x, (float)past->lowest);
+	g.x = MAX(g.x, (float)past->lowest); /* also where it is NAN */
 	if (isnan(g.lo))
 		return (struct guess){g.x, (float)spread, (float)spread};
-	g.lo = (float)fmax(g.lo / SIDE_LEVEL, least);
-	g.hi = (float)fmax(g.hi / SIDE_LEVEL, least);
+	g.lo = (float)MAX(g.lo / SIDE_LEVEL, least);
+	g.hi = (float)MAX(g.hi / SIDE_LEVEL, least);
 	return g;
 }
 
@@ -176,7 +176,7 @@ static void learn_health(struct series *s, const struct answer *a, size_t n_answ
 /* What is left of the weight of model @m: one that has just begun to fail counts less at once. */
 static double trust(const struct series *s, size_t m)
 {
-	double usual = HEALTH_FROM * fmax(s->health[m].slow, HEALTH_FLOOR), share;
+	double slow = s->health[m].slow, usual = HEALTH_FROM * MAX(slow, HEALTH_FLOOR), share;
 
 	if (s->health[m].fast <= usual)
 		return 1;
@@ -245,8 +245,8 @@ static unsigned int horizon_at(const struct bucket *k, uint64_t issued)
 
 /* What combining takes of a model. */
 struct voice {
-	size_t model;
-	double weight, scale;
+	uint32_t model;
+	float weight, scale;
 };
 
 /* The weights of all models between buckets @from and @to, in the order of the table. */
@@ -256,9 +256,10 @@ static void weigh(const struct series *s, const struct bucket *from, const struc
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		const struct score *a = &from->scores[m], *b = &to->scores[m];
 
-		ret[m] = (struct voice){m,
-					(a->weight + share * (b->weight - a->weight)) * trust(s, m),
-					a->scale + share * (b->scale - a->scale)};
+		ret[m].model = (uint32_t)m;
+		ret[m].weight =
+			(float)((a->weight + share * (b->weight - a->weight)) * trust(s, m));
+		ret[m].scale = (float)(a->scale + share * (b->scale - a->scale));
 	}
 	for (size_t m = series_speaking(s); m < SERIES_MODELS; m++)
 		ret[m].weight = 0;
@@ -267,18 +268,23 @@ static void weigh(const struct series *s, const struct bucket *from, const struc
 /* Brings the @n of most weight to the front, the others stay in order behind them. */
 static void most_weight_first(struct voice *v, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t best = i;
-		struct voice found;
+	struct voice all[SERIES_MODELS];
+	float left[SERIES_MODELS]; /* weights; below 0: taken */
 
-		for (size_t j = i + 1; j < SERIES_MODELS; j++) {
-			if (v[j].weight > v[best].weight)
-				best = j;
-		}
-		found = v[best];
-		memmove(&v[i + 1], &v[i], (best - i) * sizeof(*v));
-		v[i] = found;
+	memcpy(all, v, sizeof(all));
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		left[m] = v[m].weight;
+	for (size_t i = 0; i < n; i++) {
+		size_t best = 0;
+
+		for (size_t m = 1; m < SERIES_MODELS; m++)
+			best = left[m] > left[best] ? m : best;
+		v[i] = all[best];
+		left[best] = -1;
 	}
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		if (left[m] >= 0)
+			v[n++] = all[m];
 }
 
 /* After the first ones of most weight, some of the others of @n, in turn with @nth. */
@@ -305,11 +311,12 @@ static struct guess combine(const struct series *s, unsigned int step, const str
 
 	for (size_t i = 0; i < SERIES_ASKED; i++) {
 		struct guess g = ask(s, v[i].model, step, spread);
+		double weight = v[i].weight, scaled = weight * v[i].scale;
 
-		sum += v[i].weight;
-		x += v[i].weight * g.x;
-		lo += v[i].weight * v[i].scale * g.lo;
-		hi += v[i].weight * v[i].scale * g.hi;
+		sum += weight;
+		x += weight * g.x;
+		lo += scaled * g.lo;
+		hi += scaled * g.hi;
 		said[v[i].model] = g;
 	}
 	return (struct guess){(float)(x / sum), (float)(lo / sum), (float)(hi / sum)};

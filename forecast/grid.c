@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "agent/base/util.h"
+
 #define RATE_FIRST 2.0  /* over the number of errors seen: steps of a correction at first */
 #define LEARNING   0.1  /* of the weights of paces, per mean loss */
 #define SHARE      0.01 /* of all weight, handed out evenly */
@@ -55,9 +57,9 @@ double grid_half(const double *q)
 static void order(double *q)
 {
 	for (int i = Q50 + 1; i < FORECAST_LEVELS; i++)
-		q[i] = fmax(q[i], q[i - 1]);
+		q[i] = MAX(q[i], q[i - 1]);
 	for (int i = Q50; i-- > 0;)
-		q[i] = fmin(q[i], q[i + 1]);
+		q[i] = MIN(q[i], q[i + 1]);
 }
 
 /* What @c adds to level @i, in halves: the mean over paces by weight. */
@@ -85,7 +87,13 @@ void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b
 
 void grid_correct(const struct grid_shift *c, double *q)
 {
-	grid_correct_between(c, c, 0, q);
+	double half = grid_half(q);
+
+	for (int i = 0; i < GRID_FREE; i++)
+		q[i] += half * shift_of(c, i);
+	for (int i = GRID_FREE; i < FORECAST_LEVELS; i++)
+		q[i] = q[Q95] + half * c->tail[i - GRID_FREE];
+	order(q);
 }
 
 void grid_temper(double *q, double highest)
@@ -148,9 +156,10 @@ static double pinball(double level, double q, double x)
 /* Rounds @x to whole steps, up or down by chance (a hash of @seed), so that nothing is lost. */
 static int16_t to_steps(double x, uint32_t seed)
 {
-	double steps = fmin(fmax(x, SHIFT_MIN), SHIFT_MAX) / GRID_STEP;
+	double chance = (double)(seed * UINT32_C(2654435769) >> 8) / 16777216;
+	double steps = (MIN(MAX(x, SHIFT_MIN), SHIFT_MAX) - SHIFT_MIN) / GRID_STEP;
 
-	return (int16_t)floor(steps + (double)(seed * UINT32_C(2654435769) >> 8) / 16777216);
+	return (int16_t)((int32_t)(steps + chance) + (int32_t)(SHIFT_MIN / GRID_STEP));
 }
 
 /* Weights of the paces by the loss of each, in units of their mean: fixed share. */

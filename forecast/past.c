@@ -35,6 +35,7 @@ void past_init(struct past *p, unsigned int max_period)
 {
 	p->size = (uint32_t)MAX(CYCLES * (size_t)max_period, MIN_RING);
 	p->max_period = max_period;
+	p->newest = p->size - 1;
 	p->steps = p->count = 0;
 	p->last = p->max = p->mean = 0;
 	p->offset = OFFSET_MIN;
@@ -107,7 +108,9 @@ uint16_t past_recode(const struct past *p, uint16_t kept, double from)
 
 void past_push(struct past *p, double value)
 {
-	p->ring[p->steps++ % p->size] = past_encode(p, past_to_log(p, value));
+	p->steps++;
+	p->newest = p->newest + 1 < p->size ? p->newest + 1 : 0;
+	p->ring[p->newest] = past_encode(p, past_to_log(p, value));
 	if (isnan(value))
 		return;
 	p->count++;
@@ -124,7 +127,7 @@ double past_wanted_offset(const struct past *p)
 void past_rescale(struct past *p, double to)
 {
 	double from = p->offset;
-	uint16_t *newest = &p->ring[(p->steps - 1) % p->size];
+	uint16_t *newest = &p->ring[p->newest];
 
 	p->offset = to;
 	p->lowest = log(to);

@@ -21,6 +21,7 @@ struct past {
 	uint64_t steps;      /* that have passed, gaps included */
 	uint64_t count;      /* values measured */
 	uint32_t size;       /* of the ring */
+	uint32_t newest;     /* index of the newest step in it */
 	uint32_t max_period; /* the longest period that fits it three times */
 	double last, max;    /* newest and largest value measured; 0 before the first */
 	double mean;         /* slow, of the values */
@@ -104,7 +105,7 @@ static inline double past_at(const struct past *p, uint64_t lag)
 {
 	if (lag >= p->size || lag >= p->steps)
 		return NAN;
-	return past_decode(p, p->ring[(p->steps - 1 - lag) % p->size]);
+	return past_decode(p, p->ring[p->newest - lag + (lag > p->newest ? p->size : 0)]);
 }
 
 static inline double past_to_log(const struct past *p, double value)

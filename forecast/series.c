@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x4d737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x4e737265736673) /* the layout and its version */
 #define EVENTS_KIND  UINT64_C(0x0173746e766573) /* of what may follow */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000

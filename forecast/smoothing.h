@@ -15,7 +15,7 @@ struct smoothing {
 	double rho_above, rho_below; /* sums of products of successive rests, and of squares */
 	double log_rho;              /* of their ratio: what is left of a rest after a step */
 	double error;                /* mean size of innovations */
-	uint32_t n_values, warm; /* values that came, and before which none is cut */
+	uint32_t n_values, warm;     /* values that came, and before which none is cut */
 	uint32_t cut_run;
 	int32_t cut_side;
 };
