@@ -2,7 +2,8 @@
 """provision.py - limits for the next 5 minutes, set every 5 minutes, from 1-min forecasts; and for every second.
 
 Every policy has one number, tuned in hindsight to 1 % of steps with more demand than limit: the simple ones their
-margin, foreshape what a step too short costs (--short-cost). What counts is how much a policy then gives too much: sum
+margin, foreshape what a step too short costs (--short-cost); its limits learn online, from the part that is skipped
+on. What counts is how much a policy then gives too much: sum
 of (limit - demand) above 0 over the sum of demand. The oracle knows the largest demand of the period. Coverage of
 whole replays is reported beside it, and the worst rolling day of each interval.
 """
