@@ -48,8 +48,8 @@ void combine_init(struct series *s)
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
 			double rest = (1 - first) / (SERIES_MODELS - 1);
 
-			k->scores[m] = (struct score){
-				.weight = (float)(m == 0 ? first : rest), .scale = 1};
+			k->scores[m] = (struct score){.weight = (float)(m == 0 ? first : rest),
+						      .scale = 1};
 		}
 		for (uint32_t i = 0; i < k->slots; i++)
 			series_slot(s, k->first_slot + i)->due = 0;

@@ -62,7 +62,7 @@ static void add(struct histogram *m, double x, float weight)
 {
 	if (m->width == 0) {
 		m->width = FIRST_WIDTH;
-		m->first = x - BINS / 2 * FIRST_WIDTH;
+		m->first = x - 0.5 * BINS * FIRST_WIDTH;
 	}
 	while (x < m->first || x >= m->first + BINS * m->width)
 		widen(m, x >= m->first);

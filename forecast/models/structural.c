@@ -87,6 +87,14 @@ static float *cov(struct structural *m, uint32_t i, uint32_t j)
 	return &m->p[i >= j ? HALF(i) + j : HALF(j) + i];
 }
 
+/* Of the wave that state @i is a part of: the first, second ... of its period. */
+static float nth_of(const struct structural *m, uint32_t i)
+{
+	uint32_t wave = (i - WAVE) / 2;
+
+	return m->nth[wave];
+}
+
 static void start_variances(struct structural *m)
 {
 	memset(m->p, 0, sizeof(m->p));
@@ -94,7 +102,7 @@ static void start_variances(struct structural *m)
 	*cov(m, LEVEL, LEVEL) = FIRST_LEVEL;
 	*cov(m, MID, MID) = FIRST_MID;
 	for (uint32_t i = WAVE; i < m->n_states; i++)
-		*cov(m, i, i) = (float)FIRST_WAVE / m->nth[(i - WAVE) / 2];
+		*cov(m, i, i) = (float)FIRST_WAVE / nth_of(m, i);
 }
 
 static void set_rho(struct autoregression *a, double rho)
@@ -151,7 +159,7 @@ static void basis(const struct structural *m, uint64_t step, float *h)
 
 static double waves_at(const struct structural *m, uint64_t step)
 {
-	float h[STATES];
+	float h[STATES] = {};
 	double sum = 0;
 
 	basis(m, step, h);
@@ -196,7 +204,7 @@ static void pass(struct structural *m)
 	*cov(m, LEVEL, LEVEL) += (float)(ADD_LEVEL / blocks);
 	*cov(m, TREND, TREND) += (float)ADD_TREND;
 	for (uint32_t i = WAVE; i < m->n_states; i++)
-		*cov(m, i, i) += (float)(ADD_WAVE / blocks / m->nth[(i - WAVE) / 2]);
+		*cov(m, i, i) += (float)(ADD_WAVE / blocks / (double)nth_of(m, i));
 }
 
 /* The covariances of all states with a value that is @h of them. Returns its variance. */
