@@ -39,7 +39,7 @@ struct series *series_copy(const struct series *s)
 	if (!copy)
 		return NULL;
 	memcpy(copy, s, s->size_bytes);
-	series_share(copy, NULL); /* its owner may free or change them meanwhile */
+	series_share(copy, NULL);  /* its owner may free or change them meanwhile */
 	copy->outer.events = NULL; /* a copy learns values that no event touches */
 	return copy;
 }

@@ -104,7 +104,10 @@ static int load_service(struct loader *l, struct schema_reader *r)
 static int load_one(struct loader *l, const struct policy_input *in, struct policy_errors *errors)
 {
 	struct findings *f = &l->files[l->n_files];
-	struct schema_reader r = {.f = f, .in = in, .now_real_ns = in->now_real_ns ? in->now_real_ns : l->now_real_ns};
+	struct schema_reader r = {.f = f,
+				  .in = in,
+				  .now_real_ns =
+					  in->now_real_ns ? in->now_real_ns : l->now_real_ns};
 	size_t first = errors->n;
 	int k;
 
