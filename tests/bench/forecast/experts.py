@@ -50,8 +50,9 @@ def run(data):
         best = min(row["models"], key=row["models"].get)
         row.update(best=best, ratio=row["combination"] / max(row["models"][best], 1e-12),
                    cold_ratio=row["cold"] / max(row["cold_last"], 1e-12))
-        print(f"{row['series']:14} {row['combination']:8.4f}, best {best} {row['models'][best]:.4f}: {row['ratio']:.2f}; "
-              f"cold {row['cold']:.4f}, newest value {row['cold_last']:.4f}: {row['cold_ratio']:.2f}")
+        print(f"{row['series']:14} {row['combination']:8.4f}, best {best} {row['models'][best]:.4f}: "
+              f"{row['ratio']:.2f}; cold {row['cold']:.4f}, newest value {row['cold_last']:.4f}: "
+              f"{row['cold_ratio']:.2f}")
     ratios, cold = ([r[k] for r in rows if r[k] is not None] for k in ("ratio", "cold_ratio"))
     return {"experts_better_share": sum(r <= 1 for r in ratios) / len(ratios),
             "experts_ratio_median": statistics.median(ratios), "experts_ratio_worst": max(ratios),

@@ -93,10 +93,10 @@ int main(void)
 	}
 	used_s = cpu_s() - start_s;
 	printf("{\"series1000_core_percent\": %.4f, \"series1000_us_each\": %.3f, \"series1000_mib\": %.2f, "
-	       "\"sum\": %.6g}\n",
+	       "\"state_kib\": %.3f, \"sum\": %.6g}\n",
 	       100 * used_s / ((STEPS - WARM_UP) * STEP_S),
 	       1e6 * used_s / (STEPS - WARM_UP) / SERIES, (resident_kib() - before_kib) / BYTES_KIB,
-	       sum);
+	       (double)fsh_series_save_size(all[0]) / BYTES_KIB, sum);
 	for (unsigned int i = 0; i < SERIES; i++)
 		fsh_series_free(all[i]);
 	return EXIT_SUCCESS;
