@@ -99,7 +99,8 @@ static int is_late(void *until)
 	return time(NULL) > *(time_t *)until;
 }
 
-/* True unless SQLite finds the file damaged. */
+/* True unless SQLite finds the file damaged: also where its header asks for a later SQLite to write
+ * it, which no foreshape wrote. */
 static bool is_sound(const char *path)
 {
 	time_t until = time(NULL) + CHECK_S;
@@ -118,6 +119,8 @@ static bool is_sound(const char *path)
 		r = sqlite3_step(q);
 	sound = r == SQLITE_ROW ? streq((const char *)sqlite3_column_text(q, 0), "ok")
 				: store_sql_errno(r) != -EUCLEAN;
+	if (db && access(path, W_OK) == 0 && sqlite3_db_readonly(db, "main") == 1)
+		sound = false;
 	sqlite3_finalize(q);
 	sqlite3_close(db);
 	return sound;

@@ -231,6 +231,12 @@ def flips(top):
     check("damage_opens_or_is_set_aside", failed == 0, f"{failed} of 240")
     check("damage_was_seen", aside > 20, f"{aside} of 240 set aside")
     print(f"# {aside} of 240 damaged files were set aside")
+    # One bit of the header asks for a later SQLite to write it: it can be read, and never written again.
+    later = top + "/later/history.db"
+    os.mkdir(top + "/later")
+    open(later, "wb").write(content[:18] + bytes([content[18] ^ 8]) + content[19:])
+    r = run(DRIVER, later, "prepare", os.getuid(), os.getgid())
+    check("file_only_to_be_read_is_set_aside", r.returncode == 0 and glob.glob(later + ".corrupt-*"), r.stderr)
 
 
 def damaged_while_running(top):
