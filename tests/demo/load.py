@@ -52,15 +52,10 @@ def curve(rate):
     return "".join(f"{i / 4:.2f} {rate(i / 4):.2f}\n" for i in range(RUN_S * 4 + 1))
 
 
-class Load:
-    """One play of the days; lines() gives what came in since the last call."""
+class Player:
+    """The load generator at work: what it prints, as it comes."""
 
-    def __init__(self, world, stage, start_mono_s):
-        words = ["ip", "netns", "exec", stage.clients, stage.tools + "/openload", "--seed", str(SEED),
-                 "--timeout", "2s", "--start-at", f"{start_mono_s:.3f}"]
-        for name, port, rate in (("gold", GOLD_PORT, gold_rate), ("silver", SILVER_PORT, silver_rate)):
-            path = world.write(f"{name}.curve", curve(rate))
-            words += ["--stream", f"{name},{HOST}:{port},{PATHS[name]},{path},{SERVICES[name]['latency_ms']}ms"]
+    def __init__(self, world, words):
         self.process = world.start(*words, stdout=subprocess.PIPE)
         self.rows, self.final = [], {}
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -80,3 +75,15 @@ class Load:
 
     def finished(self):
         return self.process.poll() is not None and not self.reader.is_alive()
+
+
+class Load(Player):
+    """One play of the days."""
+
+    def __init__(self, world, stage, start_mono_s):
+        words = ["ip", "netns", "exec", stage.clients, stage.tools + "/openload", "--seed", str(SEED),
+                 "--timeout", "2s", "--start-at", f"{start_mono_s:.3f}"]
+        for name, port, rate in (("gold", GOLD_PORT, gold_rate), ("silver", SILVER_PORT, silver_rate)):
+            path = world.write(f"{name}.curve", curve(rate))
+            words += ["--stream", f"{name},{HOST}:{port},{PATHS[name]},{path},{SERVICES[name]['latency_ms']}ms"]
+        super().__init__(world, words)

@@ -20,12 +20,13 @@
 static const char usage[] =
 	"usage: openload [--seed N] [--timeout 2s] [--start-at MONO_S]\n"
 	"                --stream NAME,ADDR:PORT,PATH[:SHARE][;PATH...],CURVE_FILE,SLO_LATENCY...\n"
-	"Prints a JSON line a stream and second, and one with \"final\":true a stream at the end.\n"
+	"Prints a JSON line a stream and second, and one with \"final\":true a stream when it ends.\n"
 	"CURVE_FILE has lines SECONDS RATE. Latency counts from the scheduled time; misses are late,\n"
 	"refused, broken and timed-out requests.\n";
 
 struct load {
 	struct load_stream *streams[MAX_STREAMS];
+	bool is_told[MAX_STREAMS]; /* its end was printed */
 	size_t n_streams;
 	int epoll_fd;
 	uint64_t start_ns, report_ns, expire_ns;
@@ -52,6 +53,19 @@ static void print_counts(const struct load_stream *s, const struct load_counts *
 	printf("}\n");
 }
 
+static void report_final(struct load *l)
+{
+	for (size_t i = 0; i < l->n_streams; i++) {
+		struct load_stream *s = l->streams[i];
+
+		if (l->is_told[i] || !load_stream_finished(s))
+			continue;
+		printf("{\"final\":true,");
+		print_counts(s, &s->total, &s->total_hist);
+		l->is_told[i] = true;
+	}
+}
+
 static void report_second(struct load *l)
 {
 	double t_s = (double)(l->report_ns - l->start_ns) / (double)NS_PER_S;
@@ -64,16 +78,9 @@ static void report_second(struct load *l)
 		memset(&s->second, 0, sizeof(s->second));
 		memset(&s->second_hist, 0, sizeof(s->second_hist));
 	}
+	report_final(l);
 	fflush(stdout);
 	l->report_ns += NS_PER_S;
-}
-
-static void report_final(const struct load *l)
-{
-	for (size_t i = 0; i < l->n_streams; i++) {
-		printf("{\"final\":true,");
-		print_counts(l->streams[i], &l->streams[i]->total, &l->streams[i]->total_hist);
-	}
 }
 
 /* Does what is due and returns the time of what comes next. */
@@ -169,7 +176,6 @@ int main(int argc, char **argv)
 	l.expire_ns = l.start_ns;
 	run(&l);
 	report_second(&l);
-	report_final(&l);
 	for (size_t i = 0; i < l.n_streams; i++)
 		free(l.streams[i]);
 	return 0;

@@ -81,11 +81,15 @@ links:
 
 
 class Stage:
+    services, policies, host_policy = SERVICES, POLICY, HOST_POLICY
+    addresses = HOST, HOP, HOP_FAR, CLIENT
+    below = ""  # a group that holds those of the services, and "/"
+
     def __init__(self, world, foreshape, tools):
         self.world, self.foreshape, self.tools = world, foreshape, tools
         self.env = dict(os.environ, FORESHAPE_RUN=world.path("run"), NO_COLOR="1")
         self.interface = world.tag
-        self.cgroups = {name: world.cgroup(name) for name in SERVICES}
+        self.cgroups = {name: world.cgroup(self.below + name) for name in self.services}
         self.running = []
         os.makedirs(world.path("run"), mode=0o755)
         self._network()
@@ -93,6 +97,7 @@ class Stage:
 
     def _network(self):
         w = self.world
+        host, hop, hop_far, client = self.addresses
         self.hop, self.clients = w.namespace("h"), w.namespace("c")
         w.undo.append(lambda: run("ip", "link", "del", self.interface, ok=False))
         near, far, end = w.tag + "n", w.tag + "f", w.tag + "e"
@@ -100,24 +105,28 @@ class Stage:
             run("ip", "link", "add", self.interface, "type", "veth", "peer", "name", near, "netns", self.hop)
             run("ip", "-n", self.hop, "link", "add", far, "type", "veth", "peer", "name", end,
                 "netns", self.clients)
-        for ns, dev, address in (([], self.interface, HOST), (["-n", self.hop], near, HOP),
-                                 (["-n", self.hop], far, HOP_FAR), (["-n", self.clients], end, CLIENT)):
+        for ns, dev, address in (([], self.interface, host), (["-n", self.hop], near, hop),
+                                 (["-n", self.hop], far, hop_far), (["-n", self.clients], end, client)):
             run("ip", *ns, "addr", "add", address + "/30", "dev", dev)
             run("ip", *ns, "link", "set", dev, "up")
-        run("ip", "route", "add", CLIENT + "/32", "via", HOP, "dev", self.interface)
-        run("ip", "-n", self.clients, "route", "add", "default", "via", HOP_FAR)
+        run("ip", "route", "add", client + "/32", "via", hop, "dev", self.interface)
+        run("ip", "-n", self.clients, "route", "add", "default", "via", hop_far)
         run("ip", "netns", "exec", self.hop, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         run("tc", "-n", self.hop, "qdisc", "add", "dev", far, "root", "tbf", "rate", f"{LINK_MBIT}mbit",
             "burst", "128kb", "limit", str(HOP_QUEUE_BYTES))
 
     def _files(self):
         w = self.world
-        for name, text in POLICY.items():
-            w.write(f"policies/{name}.yaml", text.format(cgroup=self.cgroups[name], interface=self.interface))
-        w.write("policies/host.yaml", HOST_POLICY.format(interface=self.interface, mbit=SHAPED_MBIT))
+        self._write_policies()
         for name, (port, inner) in PORTS.items():
             where = w.path("nginx", name)
             w.write(f"nginx/{name}/nginx.conf", NGINX.format(dir=where, host=HOST, port=port, inner=inner))
+
+    def _write_policies(self):
+        w = self.world
+        for name, text in self.policies.items():
+            w.write(f"policies/{name}.yaml", text.format(cgroup=self.cgroups[name], interface=self.interface))
+        w.write("policies/host.yaml", self.host_policy.format(interface=self.interface, mbit=SHAPED_MBIT))
 
     def _exec(self, service, *words, stdout=None):
         p = self.world.start(self.foreshape, "exec", service, "--policies", self.world.path("policies"), "--",
@@ -141,10 +150,10 @@ class Stage:
                    "--to", f"{CLIENT}:{SINK_PORT}", "--streams", str(HOG_STREAMS), stdout=hog_out)
 
     def _wait_for(self, name, port, path):
-        end = time.monotonic() + 8
+        host, end = self.addresses[0], time.monotonic() + 8
         while True:
             try:
-                c = http.client.HTTPConnection(HOST, port, timeout=1)
+                c = http.client.HTTPConnection(host, port, timeout=1)
                 c.request("GET", path)
                 if c.getresponse().status == 200:
                     c.close()
@@ -153,7 +162,7 @@ class Stage:
                 pass
             if time.monotonic() > end:
                 with open(self.world.path("errors.log")) as f:
-                    raise Failed(f"{name} does not answer on {HOST}:{port}\n{f.read()[-2000:]}")
+                    raise Failed(f"{name} does not answer on {host}:{port}\n{f.read()[-2000:]}")
             time.sleep(0.05)
 
     def stop_services(self):
@@ -167,7 +176,7 @@ class Stage:
         """What an administrator would write once: weights by importance."""
         v1 = hierarchies().get("cpu")
         root, file, per_100 = (v1, "cpu.shares", 1024) if v1 else (hierarchies()["unified"], "cpu.weight", 100)
-        for name, row in SERVICES.items():
+        for name, row in self.services.items():
             path = f"{root}{self.cgroups[name]}/{file}"
             end = time.monotonic() + 3
             while not os.path.exists(path) and time.monotonic() < end:
@@ -191,4 +200,4 @@ class Stage:
         with open("/proc/stat") as f:
             user, nice, system, _, _, irq, softirq = map(int, f.readline().split()[1:8])
         return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - \
-            sum(self.cpu_s(name) for name in SERVICES)
+            sum(self.cpu_s(name) for name in self.services)
