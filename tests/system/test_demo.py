@@ -39,7 +39,7 @@ def left(pid, mark):
     words = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.splitlines() + \
         subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout.splitlines() + \
         glob.glob("/sys/fs/cgroup/*") + glob.glob("/sys/fs/cgroup/*/*") + \
-        glob.glob(os.path.join(tempfile.gettempdir(), "*"))
+        glob.glob(os.path.join(tempfile.gettempdir(), "*")) + glob.glob("/var/tmp/*")
     return [w for w in words if tag in w] + processes(mark)
 
 
@@ -53,11 +53,11 @@ def has_begun(pid):
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def interrupted(n, kind, after_s, how):
-    """Plays @kind, interrupts it twice, and returns what it left, or that it did not end."""
+def interrupted(n, words, after_s, how):
+    """Runs a script, interrupts it twice, and returns what it left, or that it did not end."""
     mark = f"FSH_DEMO_MARK={os.getpid()}-{n}"
     name, _, value = mark.partition("=")
-    p = subprocess.Popen([sys.executable, DEMO, "--foreshape", FORESHAPE, "--only", kind],
+    p = subprocess.Popen([sys.executable, *words, "--foreshape", FORESHAPE],
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
                          env=dict(os.environ, DEMO_TOOLS=TOOLS, PYTHONDONTWRITEBYTECODE="1", **{name: value}))
     until = time.monotonic() + 30 * SLOW
@@ -86,7 +86,7 @@ def main():
         return 77
     failed = False
     for n, (kind, after_s, how) in enumerate(ROWS):
-        found = interrupted(n, kind, after_s, how)
+        found = interrupted(n, (DEMO, "--only", kind), after_s, how)
         name = f"{kind} ended after {after_s} s by {how.name} leaves nothing"
         print(f"ok {name}" if not found else f"not ok {name}: {found[:6]}", flush=True)
         failed |= bool(found)
