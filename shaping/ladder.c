@@ -120,8 +120,10 @@ void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t 
 {
 	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
 		int64_t step_ns = (int64_t)l->step_ns[i];
-		int64_t start = starts_in_ns / step_ns - (starts_in_ns % step_ns < 0);
-		int64_t ends_in_ns = ns_after(starts_in_ns, lasts_ns);
+		/* From the begin of the step that is filling, which is the series' next one. */
+		int64_t from_ns = ns_after(starts_in_ns, l->part[i].elapsed_ns);
+		int64_t start = from_ns / step_ns - (from_ns % step_ns < 0);
+		int64_t ends_in_ns = ns_after(from_ns, lasts_ns);
 		int64_t end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
 
 		(void)series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),

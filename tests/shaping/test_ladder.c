@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_ladder.c - known events lie in the right steps of every clock. */
+#include "agent/base/util.h"
+#include "shaping/ladder.h"
+#include "tests/check.h"
+
+#define USE   300.0
+#define TIMES 3.0
+#define EVENT 7
+
+static struct ladder ladder;
+
+/* Two clocks, of 1 s and 1 min, that have seen @minutes and @seconds of the same. */
+static void start(unsigned int minutes, unsigned int seconds)
+{
+	const struct ladder_conf conf = {
+		.n_clocks = 2,
+		.clock = {{.step_ns = NS_PER_S, .horizon = 300, .max_period = 8},
+			  {.step_ns = 60 * NS_PER_S, .horizon = 60, .max_period = 8}},
+	};
+
+	assert_int_equal(ladder_new(&conf, &ladder), 0);
+	for (unsigned int t = 0; t < 60 * minutes + seconds; t++)
+		ladder_observe(&ladder, USE, NS_PER_S);
+}
+
+static double ahead(size_t clock, unsigned int steps)
+{
+	struct forecast f;
+
+	series_predict(ladder.series[clock], steps, &f);
+	return f.q[Q50];
+}
+
+static void event(int64_t in_s, uint64_t lasts_s)
+{
+	ladder_event(&ladder, EVENT, in_s * (int64_t)NS_PER_S, lasts_s * NS_PER_S, TIMES);
+}
+
+/* 40 s into a minute, what starts in 45 s and lasts 20 s is in the minute after this one alone. */
+static void an_event_lies_in_its_minute(void **state)
+{
+	(void)state;
+	start(20, 40);
+	event(45, 20);
+	assert_float_equal(ahead(0, 45), USE, 0.1 * USE);
+	assert_float_equal(ahead(0, 46), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(0, 65), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(0, 66), USE, 0.1 * USE);
+	assert_float_equal(ahead(1, 1), USE, 0.1 * USE);
+	assert_float_equal(ahead(1, 2), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(1, 3), USE, 0.1 * USE);
+	ladder_free(&ladder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_event_lies_in_its_minute),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
