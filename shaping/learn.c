@@ -32,6 +32,12 @@ static size_t slot_of(struct service_state *s, size_t api)
 	return (size_t)a->slot;
 }
 
+/* Whether steps pass for the requests @l: they do from the first one that ever came. */
+static bool begun(const struct ladder *l)
+{
+	return series_count(l->series[0]) > 0;
+}
+
 static void learn_apis(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
 {
 	double *arrived = s->slot_arrived;
@@ -50,15 +56,20 @@ static void learn_apis(struct service_state *s, const struct tick_service *ts, u
 		s->slot_bytes[k] += (double)a->bytes_out;
 		s->slot_in_flight[k] += isfinite(a->in_flight) ? a->in_flight : 0;
 	}
-	for (size_t k = 0; k < s->n_slots; k++)
-		if (arrived[k] > 0 || series_count(s->requests[k].series[0]) > 0)
+	for (size_t k = 0; k < s->n_slots; k++) {
+		bool has_begun = begun(&s->requests[k]);
+
+		if (arrived[k] > 0 || has_begun)
 			ladder_observe(&s->requests[k], arrived[k], interval_ns);
+		/* A series hears of events once its steps pass. */
+		s->tell_anew |= !has_begun && arrived[k] > 0;
+	}
 }
 
 static void skip_apis(struct service_state *s, uint64_t interval_ns)
 {
 	for (size_t k = 0; k < s->n_slots; k++)
-		if (series_count(s->requests[k].series[0]) > 0)
+		if (begun(&s->requests[k]))
 			ladder_observe(&s->requests[k], NAN, interval_ns);
 }
 
@@ -165,7 +176,8 @@ static void tell(struct service_state *s, const struct known_event *e, int64_t i
 	ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
 	ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
 	for (size_t k = 0; k < s->n_slots; k++)
-		ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
+		if (begun(&s->requests[k]))
+			ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
 }
 
 static void clear_events(struct service_state *s)

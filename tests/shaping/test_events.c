@@ -63,15 +63,20 @@ static void restart(void)
 	free(bytes);
 }
 
-/* The median @s seconds ahead. */
-static double ahead(unsigned int s)
+/* The median of the CPU, or of requests of @api, @s seconds ahead. */
+static double ahead_of(int api, unsigned int s)
 {
 	struct forecast_point points[30];
 	struct series_report report;
 
 	assert_int_equal(
-		controller_forecast(w.controller, 0, -1, 30 * NS_PER_S, points, 30, &report), 30);
+		controller_forecast(w.controller, 0, api, 30 * NS_PER_S, points, 30, &report), 30);
 	return points[s - 1].f.q[Q50];
+}
+
+static double ahead(unsigned int s)
+{
+	return ahead_of(-1, s);
 }
 
 static void add(void)
@@ -204,6 +209,23 @@ static void a_late_event_comes_before_those_known(void **state)
 	world_free(&w);
 }
 
+/* It is told when it comes and not, by the steps the API was not there for, too late. */
+static void an_api_that_begins_hears_of_events(void **state)
+{
+	start();
+	w.services[0].n_apis = 1;
+	(void)copy_str(w.routes[0][0].route, sizeof(w.routes[0][0].route), "/late");
+	w.seen[0].missing = 0;
+	set_policy(80, 3);
+	reload();
+	run(USE, 40);
+	w.apis[0][0].requests = w.apis[0][0].finished = 50;
+	run(USE, 30); /* it begins 10 s from now */
+	assert_float_equal(ahead_of(0, 8), 50, 10);
+	assert_float_equal(ahead_of(0, 15), 150, 30);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_running_event_survives_reloads),
 		cmocka_unit_test(the_next_of_many_events_are_known),
 		cmocka_unit_test(a_late_event_comes_before_those_known),
+		cmocka_unit_test(an_api_that_begins_hears_of_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
