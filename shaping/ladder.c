@@ -115,9 +115,11 @@ void ladder_observe(struct ladder *l, double value, uint64_t interval_ns)
 		observe_part(l, i, value, interval_ns);
 }
 
-void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
-		  double multiplier)
+int ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
+		 double multiplier)
 {
+	int ret = 0;
+
 	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
 		int64_t step_ns = (int64_t)l->step_ns[i];
 		/* From the begin of the step that is filling, which is the series' next one. */
@@ -125,10 +127,13 @@ void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t 
 		int64_t start = from_ns / step_ns - (from_ns % step_ns < 0);
 		int64_t ends_in_ns = ns_after(from_ns, lasts_ns);
 		int64_t end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
+		int r = series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),
+				     multiplier);
 
-		(void)series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),
-				   multiplier);
+		if (r == -ENOSPC || r == -ENOMEM) /* what is invalid will be so later, too */
+			ret = r;
 	}
+	return ret;
 }
 
 void ladder_event_clear(struct ladder *l)

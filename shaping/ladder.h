@@ -47,9 +47,13 @@ void ladder_free(struct ladder *l);
 /* The mean of @value over the last @interval_ns; NAN where it was not measured. */
 void ladder_observe(struct ladder *l, double value, uint64_t interval_ns);
 
-/* A known event that starts @starts_in_ns from now (negative: has begun) on every clock. */
-void ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
-		  double multiplier);
+/*
+ * A known event that starts @starts_in_ns from now (negative: has begun) on every clock. Returns 0,
+ * or -ENOSPC or -ENOMEM where a clock has no room for it: to be said again later, which is no news
+ * to the clocks that have it.
+ */
+int ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
+		 double multiplier);
 
 /* Drops all events on every clock; what was learned of them stays. */
 void ladder_event_clear(struct ladder *l);

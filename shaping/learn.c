@@ -171,13 +171,19 @@ static void learn_tx(struct service_state *s, bool missing, uint64_t bytes, uint
 	ladder_observe(&s->tx, rate, interval_ns);
 }
 
-static void tell(struct service_state *s, const struct known_event *e, int64_t in_ns)
+/* Whether all series took it. */
+static bool tell(struct service_state *s, const struct known_event *e, int64_t in_ns)
 {
-	ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier);
-	ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier);
-	for (size_t k = 0; k < s->n_slots; k++)
-		if (begun(&s->requests[k]))
-			ladder_event(&s->requests[k], e->id, in_ns, e->lasts_ns, e->multiplier);
+	bool took = ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
+
+	took &= ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
+	for (size_t k = 0; k < s->n_slots; k++) {
+		struct ladder *l = &s->requests[k];
+
+		if (begun(l))
+			took &= ladder_event(l, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
+	}
+	return took;
 }
 
 static void clear_events(struct service_state *s)
@@ -210,12 +216,14 @@ static struct known_event *next_untold(struct service_state *s, int64_t now_real
 
 /*
  * Tells the series, whose next step begins at @now_real_ns, of the next events they have not heard
- * of, as many as they hold; of these instead of any other ones where they have to hear anew.
+ * of, as many as they hold; of these instead of any other ones where they have to hear anew. What
+ * is over may still be felt and take the room, of longer steps above all: what a series did not
+ * take is told again at the next tick.
  */
 static void tell_events(struct service_state *s, int64_t now_real_ns)
 {
-	struct known_event *e;
-	size_t told = 0;
+	struct known_event *e, *refused[MAX_TOLD];
+	size_t told = 0, n_refused = 0;
 
 	if (s->tell_anew)
 		clear_events(s);
@@ -224,9 +232,12 @@ static void tell_events(struct service_state *s, int64_t now_real_ns)
 		told += s->events[i].told && !is_over(&s->events[i], now_real_ns);
 	}
 	for (; told < MAX_TOLD && (e = next_untold(s, now_real_ns)) != NULL; told++) {
-		tell(s, e, ns_between(now_real_ns, e->starts_real_ns));
-		e->told = true;
+		e->told = true; /* for this tick at least */
+		if (!tell(s, e, ns_between(now_real_ns, e->starts_real_ns)))
+			refused[n_refused++] = e;
 	}
+	while (n_refused > 0)
+		refused[--n_refused]->told = false;
 	s->tell_anew = false;
 }
 

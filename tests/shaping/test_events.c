@@ -226,6 +226,42 @@ static void an_api_that_begins_hears_of_events(void **state)
 	world_free(&w);
 }
 
+/* What @many brief events and a long one, of three times the load, make of 20 minutes' time. */
+static double after_a_crowd(size_t many)
+{
+	static struct policy_event list[17];
+	struct forecast_point p[30];
+	struct series_report report;
+
+	start();
+	for (size_t i = 0; i < many; i++) {
+		list[i] = (struct policy_event){.starts_real_ns = in_s(10 * i + 5),
+						.lasts_ns = 5 * NS_PER_S,
+						.multiplier = NAN};
+		(void)snprintf(list[i].name, sizeof(list[i].name), "brief%zu", i);
+	}
+	list[many] = (struct policy_event){.name = "long",
+					   .starts_real_ns = in_s(1200),
+					   .lasts_ns = 1200 * NS_PER_S,
+					   .multiplier = 3};
+	w.services[0].events = list;
+	w.services[0].n_events = many + 1;
+	reload();
+	run(USE, 600);
+	assert_int_equal(controller_forecast(w.controller, 0, -1, 1800 * NS_PER_S, p, 30, &report),
+			 30);
+	world_free(&w);
+	return p[19].f.q[Q50];
+}
+
+/* Steps of a minute feel a brief event for minutes, and 16 take all the room that there is. */
+static void an_event_there_was_no_room_for_is_told_later(void **state)
+{
+	(void)state;
+	assert_float_equal(after_a_crowd(0), 3 * USE, 0.2 * USE);
+	assert_float_equal(after_a_crowd(16), 3 * USE, 0.2 * USE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +272,7 @@ int main(void)
 		cmocka_unit_test(the_next_of_many_events_are_known),
 		cmocka_unit_test(a_late_event_comes_before_those_known),
 		cmocka_unit_test(an_api_that_begins_hears_of_events),
+		cmocka_unit_test(an_event_there_was_no_room_for_is_told_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

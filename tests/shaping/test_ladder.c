@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* test_ladder.c - known events lie in the right steps of every clock. */
+/* test_ladder.c - known events lie in the right steps of every clock, each once. */
+#include <errno.h>
+
 #include "agent/base/util.h"
 #include "shaping/ladder.h"
 #include "tests/check.h"
@@ -32,9 +34,9 @@ static double ahead(size_t clock, unsigned int steps)
 	return f.q[Q50];
 }
 
-static void event(int64_t in_s, uint64_t lasts_s)
+static int event(uint32_t id, int64_t in_s, uint64_t lasts_s, double times)
 {
-	ladder_event(&ladder, EVENT, in_s * (int64_t)NS_PER_S, lasts_s * NS_PER_S, TIMES);
+	return ladder_event(&ladder, id, in_s * (int64_t)NS_PER_S, lasts_s * NS_PER_S, times);
 }
 
 /* 40 s into a minute, what starts in 45 s and lasts 20 s is in the minute after this one alone. */
@@ -42,7 +44,7 @@ static void an_event_lies_in_its_minute(void **state)
 {
 	(void)state;
 	start(20, 40);
-	event(45, 20);
+	assert_int_equal(event(EVENT, 45, 20, TIMES), 0);
 	assert_float_equal(ahead(0, 45), USE, 0.1 * USE);
 	assert_float_equal(ahead(0, 46), TIMES * USE, 0.3 * USE);
 	assert_float_equal(ahead(0, 65), TIMES * USE, 0.3 * USE);
@@ -53,10 +55,33 @@ static void an_event_lies_in_its_minute(void **state)
 	ladder_free(&ladder);
 }
 
+/* Events of a second: over for the seconds, they take the room of the minute until it is over. */
+static void what_was_refused_is_taken_later_and_once(void **state)
+{
+	(void)state;
+	start(20, 0);
+	for (uint32_t i = 0; i < 16; i++)
+		assert_int_equal(event(i, i, 1, 1), 0);
+	for (int t = 0; t < 30; t++)
+		ladder_observe(&ladder, USE, NS_PER_S);
+	for (int again = 0; again < 3; again++)
+		assert_int_equal(event(16, 120, 30, TIMES), -ENOSPC);
+	assert_float_equal(ahead(0, 125), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(1, 3), USE, 0.1 * USE);
+	for (int t = 0; t < 30; t++)
+		ladder_observe(&ladder, USE, NS_PER_S);
+	for (int again = 0; again < 3; again++)
+		assert_int_equal(event(16, 90, 30, TIMES), 0);
+	assert_float_equal(ahead(0, 95), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(1, 2), TIMES * USE, 0.3 * USE);
+	ladder_free(&ladder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_lies_in_its_minute),
+		cmocka_unit_test(what_was_refused_is_taken_later_and_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
