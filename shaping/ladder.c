@@ -115,20 +115,44 @@ void ladder_observe(struct ladder *l, double value, uint64_t interval_ns)
 		observe_part(l, i, value, interval_ns);
 }
 
+/* An event on one clock, in steps of it. */
+struct stretch {
+	int64_t start, length;
+	double multiplier;
+};
+
+static int64_t div_down(int64_t a, int64_t b)
+{
+	return a / b - (a % b < 0);
+}
+
+/*
+ * From @from_ns to @to_ns after the next step begins. One that is shorter than the steps it lies
+ * in, and fills none of them, makes less of their means than it states.
+ */
+static struct stretch stretch(int64_t from_ns, int64_t to_ns, int64_t step_ns, double multiplier)
+{
+	int64_t start = div_down(from_ns, step_ns), end = div_down(to_ns, step_ns);
+	bool fills = end - start > (from_ns % step_ns != 0);
+	struct stretch s = {start, MAX(end + (to_ns % step_ns != 0) - start, 1), multiplier};
+
+	if (!fills)
+		s.multiplier = 1 + (multiplier - 1) * (double)(to_ns - from_ns) /
+					   (double)(s.length * step_ns);
+	return s;
+}
+
 int ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t lasts_ns,
 		 double multiplier)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
-		int64_t step_ns = (int64_t)l->step_ns[i];
 		/* From the begin of the step that is filling, which is the series' next one. */
 		int64_t from_ns = ns_after(starts_in_ns, l->part[i].elapsed_ns);
-		int64_t start = from_ns / step_ns - (from_ns % step_ns < 0);
-		int64_t ends_in_ns = ns_after(from_ns, lasts_ns);
-		int64_t end = ends_in_ns / step_ns + (ends_in_ns % step_ns > 0);
-		int r = series_event(l->series[i], id, start, (uint64_t)MAX(end - start, 1),
-				     multiplier);
+		struct stretch s = stretch(from_ns, ns_after(from_ns, lasts_ns),
+					   (int64_t)l->step_ns[i], multiplier);
+		int r = series_event(l->series[i], id, s.start, (uint64_t)s.length, s.multiplier);
 
 		if (r == -ENOSPC || r == -ENOMEM) /* what is invalid will be so later, too */
 			ret = r;

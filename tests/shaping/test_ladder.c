@@ -39,7 +39,10 @@ static int event(uint32_t id, int64_t in_s, uint64_t lasts_s, double times)
 	return ladder_event(&ladder, id, in_s * (int64_t)NS_PER_S, lasts_s * NS_PER_S, times);
 }
 
-/* 40 s into a minute, what starts in 45 s and lasts 20 s is in the minute after this one alone. */
+/*
+ * 40 s into a minute, what starts in 45 s and lasts 20 s is in the minute after this one alone, a
+ * third of it at three times the load.
+ */
 static void an_event_lies_in_its_minute(void **state)
 {
 	(void)state;
@@ -50,9 +53,38 @@ static void an_event_lies_in_its_minute(void **state)
 	assert_float_equal(ahead(0, 65), TIMES * USE, 0.3 * USE);
 	assert_float_equal(ahead(0, 66), USE, 0.1 * USE);
 	assert_float_equal(ahead(1, 1), USE, 0.1 * USE);
-	assert_float_equal(ahead(1, 2), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(1, 2), (2 + TIMES) / 3 * USE, 0.1 * USE);
 	assert_float_equal(ahead(1, 3), USE, 0.1 * USE);
 	ladder_free(&ladder);
+}
+
+/* How an event is on the clock of minutes, a row each: what is forecast of the next four. */
+static void a_minute_is_multiplied_by_its_part(void **state)
+{
+	static const struct {
+		int64_t in_s;
+		uint64_t lasts_s;
+		double times[4];
+	} rows[] = {
+		{60, 60, {1, 3, 1, 1}},
+		{60, 30, {1, 2, 1, 1}},
+		{60, 1, {1, 1 + 2.0 / 60, 1, 1}},
+		{75, 60, {1, 2, 2, 1}}, /* fills none: half of both */
+		{45, 30, {1.5, 1.5, 1, 1}},
+		{45, 75, {3, 3, 1, 1}}, /* fills the second: as stated */
+		{60, 75, {1, 3, 3, 1}}, /* fills the first */
+		{45, 120, {3, 3, 3, 1}},
+		{-30, 60, {2, 1, 1, 1}}, /* half is over */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		start(20, 0);
+		assert_int_equal(event(EVENT, rows[i].in_s, rows[i].lasts_s, TIMES), 0);
+		for (unsigned int k = 0; k < 4; k++)
+			assert_float_equal(ahead(1, k + 1), rows[i].times[k] * USE, 0.02 * USE);
+		ladder_free(&ladder);
+	}
 }
 
 /* Events of a second: over for the seconds, they take the room of the minute until it is over. */
@@ -73,7 +105,7 @@ static void what_was_refused_is_taken_later_and_once(void **state)
 	for (int again = 0; again < 3; again++)
 		assert_int_equal(event(16, 90, 30, TIMES), 0);
 	assert_float_equal(ahead(0, 95), TIMES * USE, 0.3 * USE);
-	assert_float_equal(ahead(1, 2), TIMES * USE, 0.3 * USE);
+	assert_float_equal(ahead(1, 2), (1 + TIMES) / 2 * USE, 0.1 * USE);
 	ladder_free(&ladder);
 }
 
@@ -81,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_lies_in_its_minute),
+		cmocka_unit_test(a_minute_is_multiplied_by_its_part),
 		cmocka_unit_test(what_was_refused_is_taken_later_and_once),
 	};
 
