@@ -142,10 +142,33 @@ void calendars_read(struct schema_reader *r, const struct yamltree_node *list,
 		findings_error(r->f, list->line, list->column, "%s", strerror(ENOMEM));
 }
 
+static size_t count(const struct policy_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_services; i++)
+		n += set->services[i].n_calendars;
+	return n;
+}
+
+/* Whether @dir_fd, which the policies of @set lie in, is still root's alone: 0 or -EINVAL. */
+static int check_dir(const struct policy_set *set, int dir_fd, struct policy_errors *errors)
+{
+	const char *file = set->services[0].at.file, *slash = strrchr(file, '/');
+	char dir[POLICY_PATH_MAX];
+	struct findings f = {.to = errors, .file = dir};
+
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - file) : 1,
+		       slash ? file : ".");
+	return policy_files_check_dir(&f, dir_fd, true);
+}
+
 int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors)
 {
 	int err = 0;
 
+	if (count(set) > 0 && check_dir(set, dir_fd, errors) < 0)
+		return -EINVAL;
 	for (size_t i = 0; i < set->n_services; i++) {
 		struct policy_service *s = &set->services[i];
 		struct findings f = {.to = errors, .file = s->at.file};
@@ -167,7 +190,12 @@ int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_er
 uint64_t policy_calendars_stamp(const struct policy_set *set, int dir_fd)
 {
 	uint64_t stamp = 0;
+	struct stat dir = {};
 
+	if (count(set) == 0)
+		return 0;
+	if (fstat(dir_fd, &dir) == 0)
+		stamp = (uint64_t)dir.st_uid << 16 | dir.st_mode;
 	for (size_t i = 0; i < set->n_services; i++) {
 		const struct policy_service *s = &set->services[i];
 

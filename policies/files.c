@@ -184,13 +184,23 @@ static int keep_dir(struct policy_files *files, int dir_fd)
 	return dirs[files->n_dirs++] = fd;
 }
 
+int policy_files_check_dir(struct findings *f, int dir_fd, bool strict)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) < 0)
+		cannot_open(f, errno);
+	else
+		check_owner(f, &st, strict);
+	return f->n_errors > 0 ? -EINVAL : 0;
+}
+
 int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir, bool skip_host,
 			 bool strict, struct policy_errors *errors)
 {
 	struct findings f = {.to = errors, .file = dir};
 	struct dirent **names = NULL;
 	int n, r, kept = keep_dir(files, dir_fd);
-	struct stat st;
 
 	if (kept == -ENOMEM)
 		return kept;
@@ -198,8 +208,7 @@ int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir
 		cannot_open(&f, -kept);
 		return 0;
 	}
-	if (fstat(dir_fd, &st) == 0)
-		check_owner(&f, &st, strict);
+	(void)policy_files_check_dir(&f, dir_fd, strict);
 	n = scandirat(dir_fd, ".", &names, is_policy, alphasort);
 	if (n < 0 && errno == ENOMEM)
 		return -ENOMEM;

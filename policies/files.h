@@ -31,6 +31,12 @@ int policy_files_add(struct policy_files *files, int dir_fd, const char *path, c
  */
 int policy_files_open(struct findings *f, int dir_fd, const char *path, bool strict);
 
+/*
+ * Checks whose directory @dir_fd is and who may write it, as policy_files_add_dir does. Returns 0,
+ * or -EINVAL with an error among the findings.
+ */
+int policy_files_check_dir(struct findings *f, int dir_fd, bool strict);
+
 /* As policy_files_add for each "*.yaml" of @dir_fd by name; "host.yaml" unless @skip_host. */
 int policy_files_add_dir(struct policy_files *files, int dir_fd, const char *dir, bool skip_host,
 			 bool strict, struct policy_errors *errors);

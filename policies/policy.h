@@ -218,8 +218,9 @@ int policy_load_dir(int dir_fd, const char *dir, const char *host_file, bool str
 
 /*
  * Reads the calendars of all services of @set anew, below directory @dir_fd, strictly: the events
- * of those from now on are others afterwards. A service with one that cannot be read keeps what it
- * has, and errors go to @errors. Returns 0, or -EINVAL where there are some.
+ * of those from now on are others afterwards. A service with one that cannot be read, or all in a
+ * directory that is not root's alone, keep what they have, and errors go to @errors. Returns 0, or
+ * -EINVAL where there are some.
  */
 int policy_calendars_reread(struct policy_set *set, int dir_fd, struct policy_errors *errors);
 
@@ -233,8 +234,10 @@ int policy_calendars_replace(struct policy_service *s, const struct policy_event
  */
 int policy_calendars_hand_on(const struct policy_set *from, struct policy_set *to);
 
-/* Another number when one of the calendars of @set below @dir_fd is another file or was written;
- * 0: it has none. */
+/*
+ * Another number when one of the calendars of @set below @dir_fd is another file or was written, or
+ * the directory is somebody else's or others may write it; 0: it has none.
+ */
 uint64_t policy_calendars_stamp(const struct policy_set *set, int dir_fd);
 
 void policy_set_free(struct policy_set *set);

@@ -267,6 +267,38 @@ static void changed_calendars_are_read_again(void **state)
 	assert_int_equal(set->services[0].n_events, 2);
 }
 
+/* Who may write the directory can put a calendar of root's into another one's place. */
+static void calendars_are_not_read_again_where_others_may_write(void **state)
+{
+	uint64_t stamp;
+
+	put("a.yaml", GOOD "calendars: [c.csv]\n", 0644);
+	put("c.csv", "date,name\n2001-01-01,sale,2199-01-01\n", 0644);
+	assert_int_equal(load(true), 0);
+	stamp = policy_calendars_stamp(set, dir_fd);
+	assert_int_equal(fchmod(dir_fd, 0775), 0);
+	assert_true(policy_calendars_stamp(set, dir_fd) != stamp);
+	put("c.csv", "date,name\n2001-01-01,fair,2199-01-02\n2001-01-01,sale,2199-01-01\n", 0644);
+	assert_int_equal(policy_calendars_reread(set, dir_fd, &errors), -EINVAL);
+	assert_non_null(find("p", "writable by others than root: chmod go-w p"));
+	assert_int_equal(set->services[0].n_events, 1);
+	assert_string_equal(set->services[0].events[0].name, "sale");
+	assert_int_equal(fchmod(dir_fd, 0755), 0);
+	assert_int_equal(policy_calendars_reread(set, dir_fd, &errors), 0);
+	assert_int_equal(set->services[0].n_events, 2);
+}
+
+static void calendars_of_a_directory_of_others_are_not_read_again(void **state)
+{
+	put("a.yaml", GOOD "calendars: [c.csv]\n", 0644);
+	put("c.csv", "date,name\n2001-01-01,sale,2199-01-01\n", 0644);
+	assert_int_equal(load(true), 0);
+	assert_int_equal(fchown(dir_fd, 65534, 0), 0);
+	assert_int_equal(policy_calendars_reread(set, dir_fd, &errors), -EINVAL);
+	assert_non_null(find("p", "not owned by root"));
+	assert_int_equal(set->services[0].n_events, 1);
+}
+
 static void calendars_have_no_path(void **state)
 {
 	static const char *const names[] = {"../c.csv", "/etc/c.csv", "d/c.csv", ".c.csv", "c.txt"};
@@ -299,6 +331,8 @@ int main(void)
 		TEST(bad_calendars_are_told_with_both_lines),
 		TEST(calendars_others_could_write_are_distrusted),
 		TEST(changed_calendars_are_read_again),
+		TEST(calendars_are_not_read_again_where_others_may_write),
+		TEST(calendars_of_a_directory_of_others_are_not_read_again),
 		TEST(calendars_have_no_path),
 	};
 
