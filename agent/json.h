@@ -15,6 +15,15 @@ json_t *json_text(const char *s);                 /* null for NULL; invalid UTF-
 json_t *json_quantiles(const struct forecast *f); /* {"0.5","0.9","0.99"}; nulls for NULL */
 json_t *json_levels(const struct forecast *f);    /* {"0.025", ... "0.999"} */
 
+/*
+ * Of what is behind a forecast: [{"name","weight","loss","state_bytes"}], the periods in steps, and
+ * how often constants were looked for, others found, and what share of the loss the last ones
+ * saved: {"searches","changes","gain"}.
+ */
+json_t *json_models(const struct series_report *r);
+json_t *json_periods(const struct series_report *r);
+json_t *json_tuned(const struct series_report *r);
+
 /* Prints @json on one line to @out and releases it. Returns 0, -ENOMEM for NULL, -EIO. */
 int json_print(FILE *out, json_t *json);
 

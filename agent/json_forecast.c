@@ -33,42 +33,13 @@ static json_t *point_json(const struct forecast_point *p)
 			 json_number(p->f.mean), "q", json_levels(&p->f));
 }
 
-static json_t *models_json(const struct series_report *report)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < report->n_models; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:o}", "name", report->models[i].name,
-						"weight", json_number(report->models[i].weight),
-						"loss", json_number(report->models[i].loss)));
-	return list;
-}
-
-static json_t *periods_json(const struct series_report *report)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < report->n_periods; i++)
-		json_array_append_new(list, json_integer(report->periods[i]));
-	return list;
-}
-
-/* Of the fitting of constants: how often looked for better ones, found them, and what that saved.
- */
-static json_t *tuned_json(const struct series_report *report)
-{
-	return json_pack("{s:i, s:i, s:o}", "searches", (int)report->n_tuned, "changes",
-			 (int)report->n_gained, "gain", json_number(report->gain));
-}
-
 static json_t *horizon_json(uint64_t horizon_ns, const struct forecast_point *last,
 			    const struct series_report *report, const struct forecast_past *past)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}",
 			 "horizon_ns", json_count(horizon_ns), "mean", json_number(last->f.mean),
-			 "q", json_levels(&last->f), "models", models_json(report), "periods_steps",
-			 periods_json(report), "tuned", tuned_json(report), "loss",
+			 "q", json_levels(&last->f), "models", json_models(report), "periods_steps",
+			 json_periods(report), "tuned", json_tuned(report), "loss",
 			 json_number(report->loss), "coverage", "0.8",
 			 json_number(report->coverage80), "0.9", json_number(report->coverage90),
 			 "0.98", json_number(report->coverage98), "step_ns",

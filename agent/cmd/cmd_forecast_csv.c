@@ -83,33 +83,12 @@ static void show_progress(size_t step, size_t steps)
 	fflush(stderr);
 }
 
-static json_t *models_json(const struct series_report *r)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < r->n_models; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s,s:o,s:o,s:I}", "name", r->models[i].name,
-						"weight", json_number(r->models[i].weight), "loss",
-						json_number(r->models[i].loss), "state_bytes",
-						(json_int_t)r->models[i].bytes));
-	return list;
-}
-
-static json_t *periods_json(const struct series_report *r)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < r->n_periods; i++)
-		json_array_append_new(list, json_integer(r->periods[i]));
-	return list;
-}
-
 static json_t *tuned_json(const struct backtest_score *score)
 {
-	return json_pack("{s:i,s:i,s:o,s:f}", "searches", (int)score->report.n_tuned, "changes",
-			 (int)score->report.n_gained, "gain", json_number(score->report.gain),
-			 "cpu_ms", score->tune_ms);
+	json_t *tuned = json_tuned(&score->report);
+
+	(void)json_object_set_new(tuned, "cpu_ms", json_number(score->tune_ms));
+	return tuned;
 }
 
 static int print_json(const struct csv_series *s, const struct backtest_conf *c,
@@ -128,7 +107,7 @@ static int print_json(const struct csv_series *s, const struct backtest_conf *c,
 		"wql", json_number(score->wql), "mase", json_number(score->mase), "coverage",
 		coverage, "update_us", json_number(score->update_us), "forecast_us",
 		json_number(score->forecast_us), "state_kib", (double)score->state_bytes / 1024,
-		"models", models_json(&score->report), "periods", periods_json(&score->report));
+		"models", json_models(&score->report), "periods", json_periods(&score->report));
 
 	if (all && c->tunes)
 		(void)json_object_set_new(all, "tuned", tuned_json(score));

@@ -88,12 +88,15 @@ static void one_horizon_has_its_path_and_what_came_before(void **state)
 	json_auto_t *one = json_forecast(NULL, 0, -1, horizons_ns, 1),
 		    *two = json_forecast(NULL, 0, -1, horizons_ns, 2);
 	const json_t *history = json_object_get(one, "history"),
-		     *values = json_object_get(history, "values");
+		     *values = json_object_get(history, "values"),
+		     *horizon = json_array_get(json_object_get(one, "horizons"), 0);
 
 	assert_true(has_keys(one, "schema service route unit horizons points history demand"));
-	assert_true(
-		has_keys(json_array_get(json_object_get(one, "horizons"), 0),
-			 "horizon_ns mean q models periods_steps loss coverage step_ns measured"));
+	assert_true(has_keys(
+		horizon,
+		"horizon_ns mean q models periods_steps tuned loss coverage step_ns measured"));
+	assert_true(has_keys(json_array_get(json_object_get(horizon, "models"), 0),
+			     "name weight loss state_bytes"));
 	assert_int_equal(json_array_size(json_object_get(one, "points")), 2);
 	/* 900 steps: means of 3, none where nothing was measured. */
 	assert_int_equal(json_array_size(values), 300);
