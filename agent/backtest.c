@@ -126,26 +126,17 @@ static void forecast_from(struct run *r, size_t origin)
 	tell(r, origin);
 }
 
-static void search_periods(struct series *s)
+/* Does @job of @s, NULL: nothing to do. Returns the CPU that took, in ns. */
+static uint64_t work(struct series *s, struct series_job *job)
 {
-	struct series_job *job = series_job_take(s);
+	uint64_t began;
 
 	if (!job)
-		return;
+		return 0;
+	began = cpu_ns();
 	series_job_run(job);
 	series_job_give(s, job);
-}
-
-static void tune(struct run *r)
-{
-	struct series_job *job = r->conf->tunes ? series_tune_take(r->series) : NULL;
-	uint64_t began = cpu_ns();
-
-	if (!job)
-		return;
-	series_job_run(job);
-	series_job_give(r->series, job);
-	r->tune_ns += cpu_ns() - began;
+	return cpu_ns() - began;
 }
 
 /* After training: the shared network learns from this series alone. */
@@ -207,8 +198,9 @@ static int roll(struct run *r)
 		if (began)
 			r->learn_ns += cpu_ns() - began;
 		look(r, i);
-		search_periods(r->series);
-		tune(r);
+		(void)work(r->series, series_job_take(r->series));
+		if (r->conf->tunes)
+			r->tune_ns += work(r->series, series_tune_take(r->series));
 		err = train(r, i);
 		if (err < 0)
 			return err;
