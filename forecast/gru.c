@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/util.h"
+#include "forecast/random.h"
 
 #define FIRST_SIZE   0.2f /* of random weights */
 #define GATE_OPEN    1.0f /* first bias of the update gate: remember */
@@ -23,10 +24,10 @@ struct trace {
 	float after[GRU_HIDDEN];
 };
 
+/* In [-1, 1). */
 static float uniform(uint64_t *seed)
 {
-	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (float)(*seed >> 40) / 8388608.0f - 1;
+	return (float)random_bits(seed, 24) / 8388608.0f - 1;
 }
 
 void gru_init(struct gru *g, uint64_t seed)

@@ -11,6 +11,7 @@
 #include "agent/base/util.h"
 #include "forecast/gru_input.h"
 #include "forecast/job.h"
+#include "forecast/random.h"
 #include "forecast/series_state.h"
 
 #define BATCH       8
@@ -44,8 +45,7 @@ struct gru_fit {
 
 static uint64_t draw(struct gru_fit *f, uint64_t n)
 {
-	f->seed = f->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (f->seed >> 33) % n;
+	return random_bits(&f->seed, 31) % n;
 }
 
 int gru_fit_new(size_t windows, uint64_t seed, const struct gru *from, struct gru_fit **ret)

@@ -15,6 +15,7 @@
 #include "agent/base/util.h"
 #include "forecast/gp.h"
 #include "forecast/job.h"
+#include "forecast/random.h"
 
 #define STEPS_MAX    24000 /* replayed a time */
 #define NEWEST_MAX   2000  /* steps of the past that candidates are compared on */
@@ -59,16 +60,6 @@ struct replay {
 uint64_t tune_interval(const struct series *s, uint64_t step)
 {
 	return MIN(GROWTH * step, MAX(S_PER_DAY * NS_PER_S / s->conf.step_ns, INTERVAL));
-}
-
-/* Uniform in [0, 1). Steele, Lea, Flood (2014), SplitMix64. */
-static double uniform(uint64_t *seed)
-{
-	uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
 static void to_cube(const struct series_tuning *t, double *x)
@@ -126,7 +117,7 @@ static void replay(const struct replay *r, const struct series_tuning *t, struct
 	series_past(r->now)->tuning = *t;
 	for (size_t i = r->first; i < r->n; i++) {
 		if (i % ORIGINS == 0)
-			score(r->now, r->values, i, uniform(&seed), ret);
+			score(r->now, r->values, i, random_unit(&seed), ret);
 		series_learn(r->now, r->values[i]);
 	}
 }
@@ -188,7 +179,7 @@ static void propose(struct replay *r, double *x)
 		double at[SERIES_TUNABLES], gain;
 
 		for (size_t j = 0; j < SERIES_TUNABLES; j++) {
-			double u = uniform(&r->seed);
+			double u = random_unit(&r->seed);
 
 			at[j] = near ? r->best_at[j] + REACH * (2 * u - 1) : u;
 			at[j] = fmin(fmax(at[j], 0), 1);
@@ -231,13 +222,13 @@ static void search(struct replay *r, size_t tries)
 	}
 }
 
-/* Looks for a challenger of today's constants. */
 /* The step the series is at. */
 static uint64_t step_of(const struct replay *r)
 {
 	return series_past(r->start)->steps - r->first + r->n;
 }
 
+/* Looks for a challenger of today's constants. */
 static void find_challenger(struct replay *r, size_t tries, struct series_tuned *ret)
 {
 	ret->n_done++;
