@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -318,6 +319,40 @@ static void an_old_rule_goes_on(void **state)
 	assert_event(0, "a", 0, 3600);
 }
 
+/* Reads a calendar of one event behind comments, @size bytes in all. */
+static int read_of(size_t size)
+{
+	static const char event[] = "1998-06-02,day\n";
+	const struct calendar_conf conf = {(int64_t)JUNE_1 * (int64_t)NS_PER_S,
+					   (int64_t)(JUNE_1 + 7 * DAY_S) * (int64_t)NS_PER_S, true};
+	int fd = memfd_create("calendar", MFD_CLOEXEC), r;
+	char line[64];
+	size_t n;
+
+	memset(line, '#', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (n = 0; n + sizeof(line) <= size - strlen(event); n += sizeof(line))
+		assert_int_equal(write(fd, line, sizeof(line)), sizeof(line));
+	memset(line, '\n', sizeof(line));
+	assert_int_equal(write(fd, line, size - strlen(event) - n), size - strlen(event) - n);
+	assert_int_equal(write(fd, event, strlen(event)), strlen(event));
+	calendar_free(&got);
+	r = calendar_read(fd, "big.csv", &conf, &got, &e);
+	close(fd);
+	return r;
+}
+
+static void a_file_is_at_most_1_mib(void **state)
+{
+	(void)state;
+	assert_int_equal(read_of(1048576), 0);
+	assert_int_equal(got.n, 1);
+	assert_event(0, "day", DAY_S, DAY_S);
+	assert_int_equal(read_of(1048577), -E2BIG);
+	assert_string_equal(e.text, "big.csv is larger than 1 MiB");
+	assert_int_equal(got.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +366,7 @@ int main(void)
 		cmocka_unit_test(a_reader_holds_nothing_and_outlives_nobody),
 		cmocka_unit_test(two_rules_of_one_event_are_refused),
 		cmocka_unit_test(an_old_rule_goes_on),
+		cmocka_unit_test(a_file_is_at_most_1_mib),
 		cmocka_unit_test(long_names_are_cut_between_characters),
 	};
 
