@@ -251,6 +251,69 @@ static void the_better_expert_has_the_say(void **state)
 	}
 }
 
+/*
+ * A forecast of 12 steps is made every third one. What was not seen in a gap may have been
+ * anything: none of before is judged by what is used after it, and the first one made since is, 12
+ * steps on.
+ */
+static void a_gap_ends_what_waits(void **state)
+{
+	struct demand_input in = input(NULL, 0);
+	struct forecast f[DEMAND_RESOURCES], own = normal(500, 10);
+	struct demand_report report;
+	static struct demand d;
+	double judged;
+
+	(void)state;
+	demand_init(&d);
+	in.view[DEMAND_DIRECT][DEMAND_PEAK][DEMAND_CPU] = &own;
+	in.used[DEMAND_CPU] = 500;
+	for (int t = 0; t < 30; t++)
+		demand_step(&d, &in, f);
+	demand_report(&d, DEMAND_PEAK, DEMAND_CPU, &report);
+	judged = report.judged;
+	assert_true(judged >= 6);
+	for (int t = 30; t < 30 + LEAD + 3; t++) {
+		in.gap = t == 30;
+		in.used[DEMAND_CPU] = 100;
+		demand_step(&d, &in, f);
+		demand_report(&d, DEMAND_PEAK, DEMAND_CPU, &report);
+		assert_true(report.judged == judged + (t == 30 + LEAD + 2));
+	}
+}
+
+/* The median forecast after @steps of 500 used, of which @expert says @said. */
+static double said_alone(enum demand_expert expert, double said, int steps)
+{
+	static struct demand d;
+	struct forecast f[DEMAND_RESOURCES], view = normal(said, 3);
+	struct demand_input in = input(NULL, 0);
+
+	demand_init(&d);
+	in.view[expert][DEMAND_PEAK][DEMAND_CPU] = &view;
+	in.used[DEMAND_CPU] = 500;
+	for (int t = 0; t < steps; t++)
+		demand_step(&d, &in, f);
+	return f[DEMAND_CPU].q[Q50];
+}
+
+/*
+ * Means of longer steps lie below the peak. On the log scale, whose offset is a 50th of the use,
+ * 10, what they lack is ln(510/260) where they say 250: of n forecasts judged they add n/(n+1) of
+ * it. They add no more than 2, and the service's own series adds nothing by itself.
+ */
+static void longer_steps_learn_their_bias(void **state)
+{
+	(void)state;
+	assert_float_equal(said_alone(DEMAND_SLOWER, 250, 14), 250, 1);
+	assert_float_equal(said_alone(DEMAND_SLOWER, 250, 15), 260 * sqrt(510.0 / 260) - 10, 2);
+	assert_float_equal(said_alone(DEMAND_SLOWER, 250, 18), 260 * cbrt(pow(510.0 / 260, 2)) - 10,
+			   2);
+	assert_float_equal(said_alone(DEMAND_SLOWER, 250, 90), 500, 10);
+	assert_float_equal(said_alone(DEMAND_SLOWER, 5, 15), 15 * exp(0.5 * 2) - 10, 2);
+	assert_float_equal(said_alone(DEMAND_DIRECT, 250, 15), 250, 2);
+}
+
 /* Other APIs: nothing that the old ones taught has a say, and no forecast of theirs is judged. */
 static void other_apis_start_anew(void **state)
 {
@@ -396,6 +459,8 @@ int main(void)
 		cmocka_unit_test(intervals_hold_over_correlated_apis),
 		cmocka_unit_test(opposed_apis_need_less_room),
 		cmocka_unit_test(the_better_expert_has_the_say),
+		cmocka_unit_test(a_gap_ends_what_waits),
+		cmocka_unit_test(longer_steps_learn_their_bias),
 		cmocka_unit_test(other_apis_start_anew),
 		cmocka_unit_test(rows_of_no_api_are_unsound),
 		cmocka_unit_test(the_busiest_apis_have_rows),
