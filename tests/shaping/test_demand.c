@@ -172,6 +172,57 @@ static void what_was_learned_survives_a_restart(void **state)
 	world_free(&w);
 }
 
+/* Load that has grown by 4 % a step all along, give or take 30 %: forecast far beyond what was. */
+static double grow(struct world *w, int t, uint64_t *seed)
+{
+	double use = 40 * pow(1.04, t) * jitter(seed, 0.3);
+
+	w->wants_mcpu[0] = use;
+	w->seen[0].tx_bytes = (uint64_t)(use * 1000);
+	world_step(w);
+	return use;
+}
+
+/*
+ * No more is planned for than a quarter above the most ever needed, of the CPU and of what is sent,
+ * but where an event is at hand: then a quarter above what is likely in it.
+ */
+static void little_above_all_there_was_is_planned_for(void **state)
+{
+	static struct world w;
+	const struct service_state *s;
+	double most_mcpu = 0, sale_mcpu;
+	struct demand_report r;
+	uint64_t seed = 11;
+
+	(void)state;
+	start(&w);
+	w.facts.capacity_mcpu = 64000;
+	for (int t = 0; t < 90; t++) {
+		const struct forecast *bits;
+
+		most_mcpu = fmax(most_mcpu, grow(&w, t, &seed));
+		s = &w.controller->services[0];
+		bits = &w.plan->services[0].demand_bits_per_s;
+		assert_int_equal(controller_demand(w.controller, 0, DEMAND_PEAK, DEMAND_CPU, &r),
+				 1);
+		if (t < 10)
+			continue;
+		assert_true(r.f.q[Q99] > 2 * most_mcpu);
+		assert_float_equal(s->demand_mcpu, 1.25 * most_mcpu, 1e-3 * most_mcpu);
+		assert_float_equal(bits->q[Q99], 1.25 * 8000 * most_mcpu, 100);
+	}
+	assert_int_equal(controller_event(w.controller, 0, "sale",
+					  (int64_t)(w.now_ns + UINT64_C(1700000000) * NS_PER_S),
+					  60 * NS_PER_S, 3),
+			 0);
+	(void)grow(&w, 90, &seed);
+	sale_mcpu = w.plan->services[0].demand_mcpu.q[Q50];
+	assert_true(sale_mcpu > 1.5 * most_mcpu);
+	assert_float_equal(w.controller->services[0].demand_mcpu, 1.25 * sale_mcpu, 1);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_weaker_apis_peaks_count_less),
 		cmocka_unit_test(a_cheap_api_takes_no_room_from_the_service),
 		cmocka_unit_test(what_was_learned_survives_a_restart),
+		cmocka_unit_test(little_above_all_there_was_is_planned_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
