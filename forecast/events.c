@@ -410,12 +410,10 @@ double events_observe(struct events *e, int64_t step, double value, double norma
 		return value;
 	stated = stated_at(e, step);
 	n = find_felt(e, step, felt);
-	/* A ratio of nothing says nothing. */
+	/* A ratio of nothing says nothing; without any normal times yet these are. */
 	if (n > 0 && !isnan(value) && !isnan(normal) && stated > 0)
 		value /= exp(
 			learn(e, felt, n, log((value / stated + least) / (normal + least)), sd));
-	else if (n > 0)
-		value = NAN;
 	expire(e, step + 1);
 	return stated > 0 ? value / stated : NAN;
 }

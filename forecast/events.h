@@ -63,8 +63,9 @@ double events_stated(const struct events *e, int64_t step);
 
 /*
  * Takes @value, measured at @step where @normal was to be expected without events, give or take
- * @sd (both of the log; @offset: of that scale). Returns the value without the events' effect, or
- * NAN where it says more about the events than about normal times. Ends events that are over.
+ * @sd (both of the log; @offset: of that scale); NAN: nothing is expected yet. Returns the value
+ * without the events' effect, or NAN where it says more about the events than about normal times.
+ * Ends events that are over.
  *
  * Each part of a shape has a value and a variance: what a measured value has above what was
  * expected is split between the part, the event's own and normal times in proportion to theirs (a

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/util.h"
 #include "tests/check.h"
 #include "tests/forecast/inputs.h"
 
@@ -222,6 +223,25 @@ static void effect_of_an_event_is_learned_from_the_last_one(void **state)
 	series_free(s);
 }
 
+/* A service that starts in the middle of a campaign has a forecast soon, not after it. */
+static void a_series_may_begin_within_an_event(void **state)
+{
+	static const double multipliers[] = {NAN, 3};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(multipliers); i++) {
+		struct series *s = input_series(30, 100);
+		struct forecast f;
+
+		assert_int_equal(series_event(s, 1, 0, 1000, multipliers[i]), 0);
+		for (int t = 0; t < 20; t++)
+			series_observe(s, 100);
+		series_predict(s, 1, &f);
+		assert_float_equal(f.q[Q50], 100, 10);
+		series_free(s);
+	}
+}
+
 static void a_cleared_event_is_gone_and_its_effect_stays(void **state)
 {
 	struct series *s = input_series(30, 300);
@@ -386,6 +406,7 @@ int main(void)
 		cmocka_unit_test(stated_event_multiplies_its_steps_alone),
 		cmocka_unit_test(a_large_stated_multiplier_is_not_cut),
 		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
+		cmocka_unit_test(a_series_may_begin_within_an_event),
 		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),
 		cmocka_unit_test(kept_events_go_on_too),
