@@ -15,6 +15,8 @@
 #define AROUND_VAR    0.04   /* of the parts before and after */
 #define OWN_VAR       0.01   /* by which one occurrence differs from the others */
 #define OWN_CHANGES   0.5    /* share of that which comes anew while it runs */
+#define STATED_VAR    0.5    /* by which one differs from what is stated of it */
+#define NEW_TURN      9.0    /* times the variance: a square beyond is no noise */
 #define DRIFT_VAR     0.0025 /* by which an effect changes from one occurrence to the next */
 #define LEAST_SD      0.01   /* of a value around what was expected */
 #define LEAST_PART_SD 0.001
@@ -25,13 +27,18 @@
 #define MOST_TELLING  0.5  /* share of a surprise that is the events': above, it tells no normal */
 #define FAR           (INT64_C(1) << 60) /* steps; beyond, nothing is reckoned with */
 
-/* A learned event that is felt at a step: in which part. */
+/* An event that is felt at a step: in which part. */
 _Static_assert(EFFECTS_MAX >= EVENTS_MAX, "a place for each that is felt at once");
 struct felt {
 	struct event *event;
-	struct effect *effect;
+	struct effect *effect; /* NULL: nothing is known, or it is stated */
 	int part;
 };
+
+static bool is_stated(const struct event *v)
+{
+	return !isnan(v->multiplier);
+}
 
 static struct effect *find_effect(const struct events *e, uint32_t id)
 {
@@ -73,6 +80,8 @@ int events_add(struct events *e, uint32_t id, int64_t start, int64_t end, double
 		if (v->end != 0 && v->id == id && is_same(v, start, end)) {
 			v->start = start;
 			v->end = end;
+			if (isnan(multiplier) ? is_stated(v) : v->multiplier != (float)multiplier)
+				v->own = v->own_var = 0;
 			v->multiplier = (float)multiplier;
 			return 0;
 		}
@@ -111,7 +120,7 @@ static int64_t steps_after(const struct event *v)
 
 static bool is_felt(const struct event *v, int64_t from, int64_t to)
 {
-	if (v->end <= 0 || !isnan(v->multiplier))
+	if (v->end <= 0 || is_stated(v))
 		return v->end > 0 && from < v->end && to > v->start;
 	return from < v->end + steps_after(v) && to > v->start - steps_before(v);
 }
@@ -161,7 +170,7 @@ static size_t drop_near(struct felt *felt, size_t n)
 
 /* The learned events felt at @step, of those with the same id the nearest alone. Returns how many.
  */
-static size_t find_felt(const struct events *e, int64_t step, struct felt *ret)
+static size_t find_learned(const struct events *e, int64_t step, struct felt *ret)
 {
 	size_t n = 0;
 
@@ -169,7 +178,7 @@ static size_t find_felt(const struct events *e, int64_t step, struct felt *ret)
 		struct event *v = (struct event *)&e->list[i];
 		size_t at = 0;
 
-		if (!isnan(v->multiplier) || !is_felt(v, step, step + 1))
+		if (is_stated(v) || !is_felt(v, step, step + 1))
 			continue;
 		while (at < n && ret[at].event->id != v->id)
 			at++;
@@ -179,6 +188,20 @@ static size_t find_felt(const struct events *e, int64_t step, struct felt *ret)
 		n = MAX(n, at + 1);
 	}
 	return drop_near(ret, n);
+}
+
+/* All that are felt at @step but those of which it is stated that nothing comes. */
+static size_t find_felt(const struct events *e, int64_t step, struct felt *ret)
+{
+	size_t n = find_learned(e, step, ret);
+
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		struct event *v = (struct event *)&e->list[i];
+
+		if (covers(v, step) && is_stated(v) && v->multiplier > 0)
+			ret[n++] = (struct felt){v, NULL, part_of(v, step)};
+	}
+	return n;
 }
 
 /* What is known of a part. */
@@ -220,11 +243,15 @@ static struct known know(const struct effect *f, int part)
 	return k;
 }
 
-/* Log of what @f does; *@var what is not known of it is added to. */
+/* Log of what @f does, above what is stated; *@var what is not known of it is added to. */
 static double log_effect(const struct felt *f, double *var)
 {
 	struct known k;
 
+	if (is_stated(f->event)) {
+		*var += (double)f->event->own_var;
+		return (double)f->event->own;
+	}
 	if (!f->effect)
 		return 0;
 	k = know(f->effect, f->part);
@@ -247,22 +274,43 @@ double events_mean(const struct effect *f, int from, int to)
 	return n > 0 ? sum / n : 0;
 }
 
-double events_multiplier(const struct events *e, int64_t step, double *var)
+static double stated_at(const struct events *e, int64_t step)
+{
+	double stated = 1;
+
+	for (int i = 0; i < EVENTS_MAX; i++) {
+		if (covers(&e->list[i], step) && is_stated(&e->list[i]))
+			stated *= (double)e->list[i].multiplier;
+	}
+	return stated;
+}
+
+/*
+ * Log by which stated @v is taken to differ from that for the rest of it, @now. More is taken at
+ * once; less by and by while it passes, as its load may still come.
+ */
+static double log_own(const struct event *v, int64_t now)
+{
+	double own = (double)v->own;
+	double passed = (double)(now - v->start) / (double)(v->end - v->start);
+
+	return own > 0 ? own : own * fmin(fmax(passed, 0), 1);
+}
+
+double events_multiplier(const struct events *e, int64_t step, int64_t now, double *var)
 {
 	struct felt felt[EVENTS_MAX];
-	double product = 1, x = 0;
+	double own = 0, x = 0;
 	size_t n = find_felt(e, step, felt);
 
 	*var = 0;
-	for (size_t i = 0; i < n; i++)
-		x += log_effect(&felt[i], var);
-	for (int i = 0; i < EVENTS_MAX; i++) {
-		const struct event *v = &e->list[i];
-
-		if (covers(v, step) && !isnan(v->multiplier))
-			product *= (double)v->multiplier;
+	for (size_t i = 0; i < n; i++) {
+		if (is_stated(felt[i].event))
+			own += log_own(felt[i].event, now);
+		else
+			x += log_effect(&felt[i], var);
 	}
-	return product * exp(fmin(fmax(x, -LOG_MAX), LOG_MAX));
+	return stated_at(e, step) * exp(own + fmin(fmax(x, -LOG_MAX), LOG_MAX));
 }
 
 double events_stated(const struct events *e, int64_t step)
@@ -343,10 +391,14 @@ static void change(struct event *v)
 /* Gives each component of @f its share of @surprise, whose variance is @var. */
 static void share(struct felt *f, double surprise, double var)
 {
-	struct known k = know(f->effect, f->part);
-	double gain = k.var / var;
+	double gain;
 
-	set_part(&f->effect->parts[f->part], k.x + gain * surprise, k.var * (1 - gain));
+	if (!is_stated(f->event)) {
+		struct known k = know(f->effect, f->part);
+
+		gain = k.var / var;
+		set_part(&f->effect->parts[f->part], k.x + gain * surprise, k.var * (1 - gain));
+	}
 	if (!is_during(f->part))
 		return;
 	gain = (double)f->event->own_var / var;
@@ -367,15 +419,22 @@ static void expire(struct events *e, int64_t step)
 	}
 }
 
-static double stated_at(const struct events *e, int64_t step)
+/*
+ * A surprise far beyond the noise is the stated events': their load does not come, or comes late,
+ * or ends before they do. Anything nearer says that they are as stated, or still as they were.
+ */
+static void turn(struct felt *felt, size_t n, double surprise, double noise, double *var)
 {
-	double stated = 1;
+	if (surprise * surprise < NEW_TURN * (*var + noise))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct event *v = felt[i].event;
 
-	for (int i = 0; i < EVENTS_MAX; i++) {
-		if (covers(&e->list[i], step) && !isnan(e->list[i].multiplier))
-			stated *= (double)e->list[i].multiplier;
+		if (!is_stated(v))
+			continue;
+		*var += STATED_VAR - (double)v->own_var;
+		v->own_var = STATED_VAR;
 	}
-	return stated;
 }
 
 /* Learns from @ratio, the log of measured to normal. Returns the log of the effect, or NAN. */
@@ -384,11 +443,14 @@ static double learn(struct events *e, struct felt *felt, size_t n, double ratio,
 	double noise = fmax(sd, LEAST_SD) * fmax(sd, LEAST_SD), var = 0, x = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		begin(e, &felt[i], felt, n);
-		change(felt[i].event);
+		if (!is_stated(felt[i].event)) {
+			begin(e, &felt[i], felt, n);
+			change(felt[i].event);
+		}
 		x += log_effect(&felt[i], &var);
 	}
 	ratio = fmin(fmax(ratio, -LOG_MAX), LOG_MAX) - x;
+	turn(felt, n, ratio, noise, &var);
 	x = 0;
 	for (size_t i = 0; i < n; i++) {
 		double known = 0;

@@ -24,8 +24,8 @@ struct events {
 	struct event {
 		int64_t start, end; /* steps since the series began; end 0: free, < 0: cleared */
 		float multiplier;   /* NAN: learned */
-		float own,
-			own_var; /* log by which this one differs from its id's; var 0: not yet */
+		float own;     /* log by which this one differs from its id's, or what is stated */
+		float own_var; /* 0: not yet */
 		uint32_t id;
 	} list[EVENTS_MAX];
 	uint64_t n; /* of the list that are not free */
@@ -54,9 +54,11 @@ void events_clear(struct events *e, int64_t now);
 /* Whether an event is felt in [from, to). */
 bool events_felt(const struct events *e, int64_t from, int64_t to);
 
-/* What the events make of a value at @step: by what factor, and the variance of its log; 1 and 0
- * where there is none. */
-double events_multiplier(const struct events *e, int64_t step, double *var);
+/*
+ * What the events make of a value at @step, where @now is the next to come: by what factor, and the
+ * variance of its log; 1 and 0 where there is none.
+ */
+double events_multiplier(const struct events *e, int64_t step, int64_t now, double *var);
 
 /* Of that the part people stated, where it is more than 1. */
 double events_stated(const struct events *e, int64_t step);
@@ -71,6 +73,9 @@ double events_stated(const struct events *e, int64_t step);
  * expected is split between the part, the event's own and normal times in proportion to theirs (a
  * Kalman filter without its covariances: Harvey (1989), "Forecasting, structural time series",
  * sec. 3.2). A part not measured yet is taken to be like the nearest one.
+ *
+ * A stated event has its own share alone. Its load may come late, not at all, or be more: what is
+ * far from stated is that, and no news of normal times.
  */
 double events_observe(struct events *e, int64_t step, double value, double normal, double sd,
 		      double offset);

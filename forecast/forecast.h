@@ -114,7 +114,9 @@ void series_skip(struct series *s, uint64_t steps);
 /*
  * A known future event: [start, start + length) in steps from the next one, with a multiplier, or
  * NAN where its effect is to be learned from past events of the same @id: before it (for half its
- * length), while it runs, by position, and after it (for its length). Kept until it is past.
+ * length), while it runs, by position, and after it (for its length). Where more comes than the
+ * multiplier says, that is followed at once; where less does, as the event passes: its load may
+ * still come, and normal times stay as they were. Kept until it is past.
  * Returns 0, -EINVAL (empty, out of range, a negative multiplier), -ENOSPC (16 are known: try again
  * when one is over), -ENOMEM (the first one takes some 1,700 bytes).
  */

@@ -260,25 +260,25 @@ static unsigned int within_horizon(const struct series *s, unsigned int step)
 	return MIN(MAX(step, 1), s->conf.horizon);
 }
 
-static struct lift lift_at(const struct events *e, int64_t step)
+static struct lift lift_at(const struct events *e, int64_t step, int64_t now)
 {
 	struct lift l = {.multiplier = 1, .stated = 1};
 
 	if (!events_felt(e, step, step + 1))
 		return l;
 	l.stated = events_stated(e, step);
-	l.multiplier = events_multiplier(e, step, &l.var);
+	l.multiplier = events_multiplier(e, step, now, &l.var);
 	return l;
 }
 
-/* The highest over [from, to). */
+/* The highest over [from, to), where @from is the next step. */
 static struct lift lift_most(const struct events *e, int64_t from, int64_t to)
 {
 	int64_t stride = (to - from + PEAK_LOOKS - 1) / PEAK_LOOKS;
-	struct lift most = lift_at(e, from);
+	struct lift most = lift_at(e, from, from);
 
 	for (int64_t at = from + stride; at < to && events_felt(e, from, to); at += stride) {
-		struct lift l = lift_at(e, at);
+		struct lift l = lift_at(e, at, from);
 
 		if (l.multiplier > most.multiplier)
 			most = l;
@@ -289,6 +289,7 @@ static struct lift lift_most(const struct events *e, int64_t from, int64_t to)
 void series_predict(const struct series *s, unsigned int step, struct forecast *ret)
 {
 	const struct past *past = series_past(s);
+	int64_t now = (int64_t)past->steps;
 	double q[FORECAST_LEVELS];
 	struct lift lift;
 
@@ -296,7 +297,7 @@ void series_predict(const struct series *s, unsigned int step, struct forecast *
 	if (past->count == 0)
 		return;
 	step = within_horizon(s, step);
-	lift = lift_at(s->outer.events, (int64_t)(past->steps - 1 + step));
+	lift = lift_at(s->outer.events, now - 1 + step, now);
 	combine_predict(s, step, q);
 	finish(s, q, &lift, ret);
 }

@@ -126,7 +126,8 @@ static const struct schema_key event_keys[] = {
 	  .absent = "after lasts", .also = "end until till to stop", .help = "When it is over. Either this or lasts." },
 	{ .name = "multiplier", .type = &scalar_factor, AT(policy_event, multiplier), .lowest = "0", .highest = "1000",
 	  .absent = "learned", .example = "multiplier: 3", .also = "factor times scale",
-	  .help = "How many times the usual demand is expected." },
+	  .help = "How many times the usual demand is expected. More than that is believed at once when it comes; where less does, "
+		  "or nothing, it is given up as the event passes." },
 };
 static const struct schema_map event_map = { KEYS(event_keys), .check = rules_event, .help = "A known event." };
 

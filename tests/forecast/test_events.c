@@ -27,7 +27,7 @@ static double at(const struct events *e, int64_t step)
 {
 	double var;
 
-	return events_multiplier(e, step, &var);
+	return events_multiplier(e, step, step, &var);
 }
 
 /*
@@ -41,12 +41,12 @@ static void a_surprise_is_split_by_variance(void **state)
 
 	(void)state;
 	assert_int_equal(events_add(&e, 1, 10, 18, NAN), 0);
-	assert_near(events_multiplier(&e, 10, &var), 1, 0);
+	assert_near(events_multiplier(&e, 10, 10, &var), 1, 0);
 	assert_near(var, 0, 0);
 	assert_true(isnan(events_observe(&e, 10, 100 * exp(1), 100, SD, 0)));
-	assert_near(log(events_multiplier(&e, 10, &var)), 0.51 / 0.52, 1e-3);
+	assert_near(log(events_multiplier(&e, 10, 10, &var)), 0.51 / 0.52, 1e-3);
 	assert_near(var, 0.5 * 0.02 / 0.52 + 0.01 * 0.51 / 0.52, 1e-3);
-	assert_near(log(events_multiplier(&e, 11, &var)), 0.51 / 0.52, 1e-3);
+	assert_near(log(events_multiplier(&e, 11, 11, &var)), 0.51 / 0.52, 1e-3);
 	assert_near(var, 0.5 * 0.02 / 0.52 + 0.09 + 0.01 * 0.51 / 0.52, 1e-3);
 }
 
@@ -174,6 +174,81 @@ static void stated_events_are_flat_and_teach_nothing(void **state)
 	assert_near(events_observe(&e, 10, 330, 100, SD, 0), 110, 1e-9);
 	assert_near(at(&e, 12), 1, 0);
 	assert_null(events_effect(&e, 1));
+}
+
+/*
+ * Three times 100 are stated for 100 steps, and nothing of it comes: all of that is the event's but
+ * for the first value's 1/51 (0.01 of 0.51), and normal times stay as they are. As its load may
+ * still come, it is given up by the part of it that has passed.
+ */
+static void a_stated_event_that_stays_away_is_given_up_slowly(void **state)
+{
+	struct events e = {};
+	double var, normal;
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 10, 110, 3), 0);
+	assert_true(isnan(events_observe(&e, 10, 100, 100, SD, 0)));
+	assert_near(events_multiplier(&e, 100, 30, &var), 3 * pow(3, -0.2 * 50 / 51), 1e-3);
+	for (int64_t step = 11; step < 109; step++) {
+		normal = events_observe(&e, step, 100, 100, SD, 0);
+		assert_near(normal, 100, 2);
+	}
+	assert_near(events_multiplier(&e, 109, 30, &var), 3 * pow(3, -0.2), 0.02);
+	assert_near(events_multiplier(&e, 109, 60, &var), 3 * pow(3, -0.5), 0.02);
+	assert_near(events_multiplier(&e, 109, 109, &var), 1, 0.03);
+	assert_near(var, 0, 0);
+}
+
+/* It comes after a fifth of its time, and leaves again before the end: never news of normal times.
+ */
+static void a_stated_event_may_come_late(void **state)
+{
+	struct events e = {};
+	double normal;
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 10, 110, 3), 0);
+	for (int64_t step = 10; step < 110; step++) {
+		bool there = step >= 30 && step < 90;
+
+		normal = events_observe(&e, step, there ? 300 : 100, 100, SD, 0);
+		assert_true(isnan(normal) || fabs(normal - 100) < 3);
+		assert_true(step >= 30 || at(&e, step) > 2.3);
+		assert_true(step < 32 || step >= 90 || fabs(at(&e, step) - 3) < 0.1);
+	}
+}
+
+/* More than is stated is more at once, also of an event that was to bring less. */
+static void more_than_stated_is_taken_at_once(void **state)
+{
+	static const double stated[] = {3, 0.2};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stated); i++) {
+		struct events e = {};
+
+		assert_int_equal(events_add(&e, 1, 10, 110, stated[i]), 0);
+		for (int64_t step = 10; step < 15; step++)
+			(void)events_observe(&e, step, 600, 100, SD, 0);
+		assert_near(at(&e, 15), 6, 0.1);
+		assert_near(at(&e, 109), 6, 0.1);
+	}
+}
+
+/* Said anew as it was, what was measured goes on; with another multiplier it starts over. */
+static void what_is_stated_anew_starts_over(void **state)
+{
+	struct events e = {};
+
+	(void)state;
+	assert_int_equal(events_add(&e, 1, 10, 110, 3), 0);
+	for (int64_t step = 10; step < 60; step++)
+		(void)events_observe(&e, step, 100, 100, SD, 0);
+	assert_int_equal(events_add(&e, 1, 10, 110, 3), 0);
+	assert_near(at(&e, 60), sqrt(3), 0.02);
+	assert_int_equal(events_add(&e, 1, 10, 110, 2), 0);
+	assert_near(at(&e, 60), 2, 0);
 }
 
 static void full_list_says_so_until_one_is_over(void **state)
@@ -320,6 +395,10 @@ int main(void)
 		cmocka_unit_test(noisy_values_teach_less),
 		cmocka_unit_test(neighbours_are_two_and_copies_one),
 		cmocka_unit_test(stated_events_are_flat_and_teach_nothing),
+		cmocka_unit_test(a_stated_event_that_stays_away_is_given_up_slowly),
+		cmocka_unit_test(a_stated_event_may_come_late),
+		cmocka_unit_test(more_than_stated_is_taken_at_once),
+		cmocka_unit_test(what_is_stated_anew_starts_over),
 		cmocka_unit_test(full_list_says_so_until_one_is_over),
 		cmocka_unit_test(clearing_leaves_what_comes_after_an_event),
 		cmocka_unit_test(effects_of_many_ids_stay_bounded),

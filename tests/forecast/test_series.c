@@ -223,6 +223,26 @@ static void effect_of_an_event_is_learned_from_the_last_one(void **state)
 	series_free(s);
 }
 
+/* Three times the load is stated for 200 steps and does not come. */
+static void a_stated_event_that_stays_away_leaves_normal_times(void **state)
+{
+	struct series *s = input_series(30, 120);
+	struct forecast f;
+	uint64_t seed = 3;
+
+	(void)state;
+	assert_int_equal(series_event(s, 7, 300, 200, 3), 0);
+	for (int t = 0; t < 520; t++) {
+		series_predict(s, 1, &f);
+		if (t >= 300 && t < 320)
+			assert_true(f.q[Q50] > 240);
+		if (t >= 500)
+			assert_float_equal(f.q[Q50], 100, 10);
+		input_feed(s, 100 * (1 + 0.05 * input_normal(&seed)));
+	}
+	series_free(s);
+}
+
 /* A service that starts in the middle of a campaign has a forecast soon, not after it. */
 static void a_series_may_begin_within_an_event(void **state)
 {
@@ -406,6 +426,7 @@ int main(void)
 		cmocka_unit_test(stated_event_multiplies_its_steps_alone),
 		cmocka_unit_test(a_large_stated_multiplier_is_not_cut),
 		cmocka_unit_test(effect_of_an_event_is_learned_from_the_last_one),
+		cmocka_unit_test(a_stated_event_that_stays_away_leaves_normal_times),
 		cmocka_unit_test(a_series_may_begin_within_an_event),
 		cmocka_unit_test(a_cleared_event_is_gone_and_its_effect_stays),
 		cmocka_unit_test(kept_state_goes_on_bit_for_bit),

@@ -262,6 +262,24 @@ static void an_event_there_was_no_room_for_is_told_later(void **state)
 	assert_float_equal(after_a_crowd(16), 3 * USE, 0.2 * USE);
 }
 
+/* What is planned for is what is used, once an event that did not come is over. */
+static void an_event_that_stays_away_leaves_the_plan(void **state)
+{
+	start();
+	set_policy(10, 3);
+	sale.lasts_ns = 300 * NS_PER_S;
+	reload();
+	run(USE, 20);
+	assert_true(ahead(20) > 2.5 * USE);
+	run(USE, 290);
+	for (int t = 0; t < 20; t++) {
+		run(USE, 1);
+		assert_float_equal(ahead(1), USE, 0.1 * USE);
+		assert_true(w.plan->services[0].planned_mcpu > 0.7 * USE);
+	}
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_running_event_survives_reloads),
 		cmocka_unit_test(the_next_of_many_events_are_known),
 		cmocka_unit_test(a_late_event_comes_before_those_known),
+		cmocka_unit_test(an_event_that_stays_away_leaves_the_plan),
 		cmocka_unit_test(an_api_that_begins_hears_of_events),
 		cmocka_unit_test(an_event_there_was_no_room_for_is_told_later),
 	};
