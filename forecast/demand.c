@@ -50,7 +50,7 @@ void demand_init(struct demand *d)
 	}
 }
 
-static void drop_waiting(struct demand *d)
+void demand_drop_waiting(struct demand *d)
 {
 	for (size_t i = 0; i < DEMAND_WAITING; i++)
 		d->waiting[i].end = 0;
@@ -73,7 +73,7 @@ void demand_forget_apis(struct demand *d)
 		forget_score(&d->targets[i / DEMAND_RESOURCES][i % DEMAND_RESOURCES]
 				      .scores[DEMAND_APIS]);
 	bottom_up_init(&d->apis);
-	drop_waiting(d);
+	demand_drop_waiting(d);
 }
 
 /* Steps from forecast to forecast that is judged. */
@@ -374,7 +374,7 @@ void demand_step(struct demand *d, const struct demand_input *in,
 	bool due = demand_due(d, in->lead_steps);
 
 	if (in->gap)
-		drop_waiting(d);
+		demand_drop_waiting(d);
 	see(d, in);
 	d->steps++;
 	for (size_t i = 0; i < DEMAND_WAITING; i++)

@@ -52,6 +52,10 @@ bool demand_is_sound(const struct demand *d);
 /* The APIs are others: what was learned of them and what waits is dropped, the rest stays. */
 void demand_forget_apis(struct demand *d);
 
+/* What was forecast is judged by nothing that comes: as a gap does, for one that is known better.
+ */
+void demand_drop_waiting(struct demand *d);
+
 /* Whether the next demand_step reads the forecasts of DEMAND_MEAN. */
 bool demand_due(const struct demand *d, unsigned int lead_steps);
 

@@ -17,6 +17,7 @@
 #define OWN_CHANGES   0.5    /* share of that which comes anew while it runs */
 #define STATED_VAR    0.5    /* by which one differs from what is stated of it */
 #define NEW_TURN      9.0    /* times the variance: a square beyond is no noise */
+#define DOUBT         0.05   /* log by which less is measured than is forecast of one */
 #define DRIFT_VAR     0.0025 /* by which an effect changes from one occurrence to the next */
 #define LEAST_SD      0.01   /* of a value around what was expected */
 #define LEAST_PART_SD 0.001
@@ -311,6 +312,17 @@ double events_multiplier(const struct events *e, int64_t step, int64_t now, doub
 			x += log_effect(&felt[i], var);
 	}
 	return stated_at(e, step) * exp(own + fmin(fmax(x, -LOG_MAX), LOG_MAX));
+}
+
+bool events_doubted(const struct events *e, int64_t step)
+{
+	for (int i = 0; e && i < EVENTS_MAX; i++) {
+		const struct event *v = &e->list[i];
+
+		if (covers(v, step) && is_stated(v) && log_own(v, step) - (double)v->own > DOUBT)
+			return true;
+	}
+	return false;
 }
 
 double events_stated(const struct events *e, int64_t step)

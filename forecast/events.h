@@ -63,6 +63,9 @@ double events_multiplier(const struct events *e, int64_t step, int64_t now, doub
 /* Of that the part people stated, where it is more than 1. */
 double events_stated(const struct events *e, int64_t step);
 
+/* Whether at @step events are forecast to bring more than what is measured says: see there. */
+bool events_doubted(const struct events *e, int64_t step);
+
 /*
  * Takes @value, measured at @step where @normal was to be expected without events, give or take
  * @sd (both of the log; @offset: of that scale); NAN: nothing is expected yet. Returns the value
@@ -79,6 +82,10 @@ double events_stated(const struct events *e, int64_t step);
  */
 double events_observe(struct events *e, int64_t step, double value, double normal, double sd,
 		      double offset);
+
+/* As events_doubted, of the next step of @s. */
+struct series;
+bool series_doubts(const struct series *s);
 
 /* What is known of @id, NULL: nothing. */
 const struct effect *events_effect(const struct events *e, uint32_t id);

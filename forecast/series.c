@@ -198,6 +198,11 @@ void series_event_clear(struct series *s)
 	events_clear(s->outer.events, (int64_t)series_past(s)->steps);
 }
 
+bool series_doubts(const struct series *s)
+{
+	return events_doubted(s->outer.events, (int64_t)series_past(s)->steps);
+}
+
 uint32_t series_event_id(const char *name)
 {
 	uint32_t hash = 2166136261u;

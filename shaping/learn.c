@@ -2,6 +2,7 @@
 /* learn.c - one interval of a service into its series, cost model and objective windows. */
 #include <math.h>
 
+#include "forecast/events.h"
 #include "shaping/state.h"
 
 /* Above these the CPU use is taken to be cut short, by a limit or by others on the CPUs. */
@@ -241,6 +242,19 @@ static void tell_events(struct service_state *s, int64_t now_real_ns)
 	s->tell_anew = false;
 }
 
+/*
+ * While the load of a stated event stays away, room is kept for it against all that is measured.
+ * What was forecast so says nothing of how good forecasts are.
+ */
+static void observe_cpu(struct service_state *s, uint64_t interval_ns)
+{
+	bool doubted = series_doubts(s->cpu.series[0]);
+
+	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
+	if (doubted || series_doubts(s->cpu.series[0]))
+		demand_drop_waiting(&s->kept.demand);
+}
+
 static void find_near(struct service_state *s, int64_t now_real_ns)
 {
 	s->event_near = false;
@@ -263,7 +277,7 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	/* Before the step that is over: it may have been within one. */
 	tell_events(s, in->now_real_ns - (int64_t)interval_ns);
 	learn_cpu(c, s, ts, interval_ns);
-	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
+	observe_cpu(s, interval_ns);
 	s->used_bytes = gone || ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes;
 	ladder_observe(&s->memory, s->used_bytes, interval_ns);
 	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);

@@ -188,7 +188,9 @@ static void a_stated_event_that_stays_away_is_given_up_slowly(void **state)
 
 	(void)state;
 	assert_int_equal(events_add(&e, 1, 10, 110, 3), 0);
+	assert_false(events_doubted(&e, 10));
 	assert_true(isnan(events_observe(&e, 10, 100, 100, SD, 0)));
+	assert_true(events_doubted(&e, 11));
 	assert_near(events_multiplier(&e, 100, 30, &var), 3 * pow(3, -0.2 * 50 / 51), 1e-3);
 	for (int64_t step = 11; step < 109; step++) {
 		normal = events_observe(&e, step, 100, 100, SD, 0);
@@ -197,6 +199,8 @@ static void a_stated_event_that_stays_away_is_given_up_slowly(void **state)
 	assert_near(events_multiplier(&e, 109, 30, &var), 3 * pow(3, -0.2), 0.02);
 	assert_near(events_multiplier(&e, 109, 60, &var), 3 * pow(3, -0.5), 0.02);
 	assert_near(events_multiplier(&e, 109, 109, &var), 1, 0.03);
+	assert_true(events_doubted(&e, 104)); /* 6 % of it are left: 1.0986 x 0.06 */
+	assert_false(events_doubted(&e, 106));
 	assert_near(var, 0, 0);
 }
 
@@ -233,6 +237,7 @@ static void more_than_stated_is_taken_at_once(void **state)
 			(void)events_observe(&e, step, 600, 100, SD, 0);
 		assert_near(at(&e, 15), 6, 0.1);
 		assert_near(at(&e, 109), 6, 0.1);
+		assert_false(events_doubted(&e, 15)); /* it is forecast as it is */
 	}
 }
 
