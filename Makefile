@@ -157,7 +157,7 @@ install: all lib
 	install -D -m 0644 man/foreshape-forecast.3 $(MAN3)
 	install -D -m 0644 $(FORECAST_LIB) $(LIBRARY)
 	install -D -m 0644 $(FORECAST_HEADER) $(HEADER)
-	install -D -m 0644 -t $(EXAMPLES) policies/examples/*.yaml
+	install -D -m 0644 -t $(EXAMPLES) policies/examples/*.yaml policies/right-size.yaml
 	install -d -m 0755 $(dir $(COMPLETION)) $(SYSTEMD) $(DESTDIR)/etc/foreshape/policies.d $(DESTDIR)/var/lib/foreshape
 	$(BUILD)/foreshape completion bash > $(COMPLETION)
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|' agent/$$u > $(SYSTEMD)/$$u || exit 1; done
@@ -176,7 +176,7 @@ ifndef DESTDIR
 endif
 	rm -f $(LIBRARY) $(HEADER) $(MAN3)
 	rm -f $(BIN) $(SHARE)/man/man1/foreshape.1 $(addprefix $(SHARE)/man/man5/,$(MAN5)) $(COMPLETION) $(SYSUSERS) \
-		$(addprefix $(SYSTEMD)/,$(UNITS)) $(addprefix $(EXAMPLES)/,$(notdir $(wildcard policies/examples/*.yaml)))
+		$(addprefix $(SYSTEMD)/,$(UNITS)) $(addprefix $(EXAMPLES)/,$(notdir $(wildcard policies/examples/*.yaml policies/*.yaml)))
 	-for d in $(EXAMPLES) $(dir $(EXAMPLES)) $(DESTDIR)/etc/foreshape/policies.d $(DESTDIR)/etc/foreshape \
 		$(DESTDIR)/var/lib/foreshape; do test ! -d $$d || rmdir --ignore-fail-on-non-empty $$d; done
 ifndef DESTDIR

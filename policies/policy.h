@@ -89,8 +89,9 @@ struct policy_bandwidth {
 };
 
 struct policy_forecast {
-	uint64_t lead_ns; /* 30 s where not given */
-	double quantile;  /* NAN where not given: the tier's */
+	uint64_t lead_ns;  /* 30 s where not given */
+	double quantile;   /* NAN where not given: the tier's */
+	double short_cost; /* of a step, in means of the use; NAN where not given: by quantile */
 	struct policy_pos at;
 };
 

@@ -109,6 +109,10 @@ static const struct schema_key forecast_keys[] = {
 	{ .name = "quantile", .type = &scalar_ratio, AT(policy_forecast, quantile), .lowest = "0", .highest = "1",
 	  .open_range = true, .absent = "the tier's", .example = "quantile: 0.99", .also = "percentile level",
 	  .help = "How sure the service must be of its resources: the quantile of its demand that is planned for." },
+	{ .name = "short_cost", .type = &scalar_factor, AT(policy_forecast, short_cost), .lowest = "1",
+	  .highest = "1000000", .absent = "by quantile", .example = "short_cost: 100", .also = "price penalty cost",
+	  .help = "What having too little costs, in times of leaving as much idle, for as long, as is used in the mean. The "
+		  "limit is then the one that costs least, instead of a quantile." },
 };
 static const struct schema_map forecast_map = { KEYS(forecast_keys), .help = "How the demand is planned for." };
 

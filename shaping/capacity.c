@@ -77,10 +77,18 @@ static void claim(struct controller *c, size_t i, double want_mcpu)
 /* What is given in one go; nothing is taken back in a later one. */
 enum stage { STAGE_NEAR, STAGE_DEMAND, STAGE_HEADROOM, STAGES };
 
+/* A price has room for what comes by chance; more is given only where the objective asks for it. */
+static double headroom(const struct controller *c, const struct service_state *s)
+{
+	if (s->price)
+		return fmax(1, c->set->host.target_utilisation / s->kept.utilisation);
+	return 1 / s->kept.utilisation;
+}
+
 static double stage_mcpu(const struct controller *c, const struct service_state *s,
 			 enum stage stage)
 {
-	double all = s->demand_mcpu / s->kept.utilisation;
+	double all = s->demand_mcpu * headroom(c, s);
 
 	if (stage == STAGE_NEAR)
 		all = s->kept.tier == TIER_BRONZE ? 0 : fmin(s->near_mcpu, all);

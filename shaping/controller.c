@@ -85,6 +85,8 @@ int service_new(const struct controller *c, const struct policy_service *policy,
 		return -ENOMEM;
 	r = cost_new(s->n_slots, &s->cost);
 	if (r == 0)
+		r = price_new(policy, &s->price);
+	if (r == 0)
 		r = new_ladders(c, s);
 	if (r < 0)
 		return r;
@@ -106,6 +108,7 @@ void service_free(struct service_state *s)
 	free(s->requests);
 	free(s->apis);
 	cost_free(s->cost);
+	free(s->price);
 }
 
 void controller_free(struct controller *c)

@@ -213,7 +213,11 @@ void demand(struct controller *c, size_t i)
 	ask_costs(c, s, &in);
 	weigh_tiers(c, s);
 	demand_step(&s->kept.demand, &in, f);
-	s->demand_mcpu = fmin(at_learned_level(s, &f[DEMAND_CPU]), most_mcpu(c, s, &f[DEMAND_CPU]));
+	if (s->price)
+		s->demand_mcpu = price_mcpu(c, s);
+	else
+		s->demand_mcpu =
+			fmin(at_learned_level(s, &f[DEMAND_CPU]), most_mcpu(c, s, &f[DEMAND_CPU]));
 	s->near_mcpu = likely_soon(c, s);
 	ps->demand_mcpu = f[DEMAND_CPU];
 	ps->demand_bytes = f[DEMAND_MEMORY];

@@ -16,6 +16,8 @@
 #define WEIGHT_TICKS    3    /* CPU measured this often before demand moves a weight */
 #define WEIGHT_SPREAD   16.0 /* demand raises a weight by at most this */
 #define BURST_DEADBAND  0.5
+#define PRICE_LOWER     0.03 /* of the limit, at once: small steps down are quickly taken back */
+#define PRICE_DEADBAND  0.02
 #define US_PER_MCPU     100.0 /* in a period of 100 ms */
 #define RECENTLY_NS     (60 * NS_PER_S)
 
@@ -27,8 +29,13 @@ static bool warm(const struct service_state *s)
 static void demand_inputs(const struct service_state *s, struct want *w)
 {
 	want_input(w, "demand_mcpu", s->demand_mcpu);
-	want_input(w, "weaker_less_mcpu", s->less_mcpu);
-	want_input(w, "quantile", s->quantile - s->kept.level_less);
+	if (s->price) {
+		want_input(w, "short_cost", s->policy->forecast.short_cost);
+		want_input(w, "mean_mcpu", s->price->mean_mcpu);
+	} else {
+		want_input(w, "weaker_less_mcpu", s->less_mcpu);
+		want_input(w, "quantile", s->quantile - s->kept.level_less);
+	}
 	want_input(w, "target_utilisation", s->kept.utilisation);
 	want_input(w, "wanted_mcpu", s->want_mcpu);
 	want_input(w, "planned_mcpu", s->got_mcpu);
@@ -59,14 +66,17 @@ static enum reason plan_reason(const struct controller *c, const struct service_
 	return REASON_FORECAST_RAISE;
 }
 
-/* The tick's own answer to throttling, for steps in which no guard ran. */
+/*
+ * The tick's own answer to throttling, for steps in which no guard ran. A price says how much of it
+ * is worth a higher limit, and sees it.
+ */
 static void guard_in_tick(const struct controller *c, const struct service_state *s,
 			  const struct tick_service *ts, struct want *w)
 {
 	uint64_t now = ts->knob[KNOB_CPU_MAX];
 	double target = c->set->host.throttle_target, raised;
 
-	if (now == UNLIMITED || s->throttled <= target || s->stale || is_short(s) ||
+	if (s->price || now == UNLIMITED || s->throttled <= target || s->stale || is_short(s) ||
 	    since(c, s->kept.guard_ns) < c->period_ns)
 		return;
 	raised = (double)now * (1 + fmax(GUARD_RAISE, fmin(1, s->throttled - target)));
@@ -145,6 +155,18 @@ static void bronze_max(const struct controller *c, const struct service_state *s
 	want_input(w, "throttled_ratio", s->throttled);
 }
 
+/* The tight limit; by price it goes up at once and down a little at a time. */
+static void cap_max(const struct controller *c, const struct service_state *s,
+		    const struct tick_service *ts, struct want *w)
+{
+	if (s->price) {
+		w->fine = true;
+		w->deadband = PRICE_DEADBAND;
+		w->max_lower = PRICE_LOWER;
+	}
+	follow_plan(c, s, ts, s->got_mcpu, w);
+}
+
 static void want_max(const struct controller *c, const struct service_state *s,
 		     const struct tick_service *ts, struct want *w)
 {
@@ -165,7 +187,7 @@ static void want_max(const struct controller *c, const struct service_state *s,
 		w->reason = REASON_WARMING_UP;
 		want_input(w, "ticks_seen", s->kept.ticks);
 	} else if (p->mode == CPU_CAP)
-		follow_plan(c, s, ts, s->got_mcpu, w);
+		cap_max(c, s, ts, w);
 	else
 		silver_max(c, s, ts, w);
 }

@@ -90,6 +90,8 @@ void service_take(struct service_state *to, struct service_state *from)
 	take_ladder(&to->cpu, &from->cpu);
 	take_ladder(&to->memory, &from->memory);
 	take_ladder(&to->tx, &from->tx);
+	if (to->price && from->price)
+		*to->price = *from->price;
 	to->lead_steps = MIN(to->lead_steps, to->cpu.horizon[0]);
 	take_kept(to, from);
 	if (same_apis(to, from))

@@ -7,7 +7,7 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(5)
+#define VERSION UINT64_C(6)
 
 struct head {
 	uint64_t magic, version, kept_size, period_ns, n_services, size, sum;
@@ -44,10 +44,15 @@ static uint64_t routes_hash(const struct policy_service *p)
 	return h;
 }
 
+static size_t price_size(const struct service_state *s)
+{
+	return s->price ? sizeof(*s->price) : 0;
+}
+
 static size_t service_size(const struct service_state *s)
 {
 	size_t n = sizeof(struct service_head) + sizeof(s->kept) + s->n_apis * sizeof(*s->apis) +
-		   sizeof(uint64_t) + cost_save_size(s->cost);
+		   2 * sizeof(uint64_t) + cost_save_size(s->cost) + price_size(s);
 	const struct ladder *l;
 
 	for (size_t k = 0; (l = service_ladder(s, k)); k++)
@@ -66,7 +71,8 @@ size_t controller_save_size(const struct controller *c)
 
 static unsigned char *put(unsigned char *p, const void *bytes, size_t n)
 {
-	memcpy(p, bytes, n);
+	if (n)
+		memcpy(p, bytes, n);
 	return p + n;
 }
 
@@ -90,6 +96,9 @@ static unsigned char *save_service(const struct service_state *s, unsigned char 
 		p = put(p, &n, sizeof(n));
 		p += ladder_save(l, p, n);
 	}
+	n = price_size(s);
+	p = put(p, &n, sizeof(n));
+	p = put(p, s->price, n);
 	p = put(p, s->apis, s->n_apis * sizeof(*s->apis));
 	n = cost_save_size(s->cost);
 	p = put(p, &n, sizeof(n));
@@ -166,6 +175,15 @@ static void load_ladder(struct reader *r, struct ladder *l)
 		(void)ladder_load(l, at, n);
 }
 
+static void load_price(struct reader *r, struct service_state *s)
+{
+	uint64_t n;
+	const void *at = get_block(r, &n);
+
+	if (at && s->price && n == sizeof(*s->price))
+		memcpy(s->price, at, n);
+}
+
 static void load_apis(struct reader *r, struct service_state *s)
 {
 	const void *at = get(r, s->n_apis * sizeof(*s->apis));
@@ -206,6 +224,7 @@ static void load_service(struct reader *r, const struct service_head *h, struct 
 	load_kept(h, kept, s);
 	for (size_t k = 0; k < 3; k++)
 		load_ladder(r, service_ladder(s, k));
+	load_price(r, s);
 	s->tell_anew = true; /* the series still know those of the time they were saved */
 	if (h->n_apis == s->n_apis && h->routes == routes_hash(s->policy))
 		load_apis(r, s);

@@ -50,8 +50,8 @@ static void fill_entry(size_t i, enum knob knob, uint64_t before, const struct k
 static bool went_wrong(const struct controller *c, const struct service_state *s, enum knob knob)
 {
 	const struct knob_state *ks = &s->kept.knobs[knob];
-	bool throttled =
-		knob == KNOB_CPU_MAX && !is_short(s) && s->throttled > c->set->host.throttle_target;
+	bool throttled = knob == KNOB_CPU_MAX && !is_short(s) && !s->price &&
+			 s->throttled > c->set->host.throttle_target;
 	bool worse = s->burn_fast > 1 && s->burn_fast > WORSE_BY * fmax(ks->burn_before, 0);
 
 	/* What a rate gives back another loses. */
@@ -83,13 +83,15 @@ static struct clamp_bounds bounds_of(const struct controller *c, const struct wa
 				     uint64_t before)
 {
 	bool step = !w->must && !w->tighten;
+	double most = w->max_lower > 0 ? fmin(w->max_lower, c->set->host.max_step)
+				       : c->set->host.max_step;
 
 	return (struct clamp_bounds){
 		.floor = w->floor,
 		.ceiling = MAX(w->ceiling, w->floor),
 		.highest = w->highest,
 		.now = before,
-		.max_lower_ppm = step ? (uint32_t)(c->set->host.max_step * (double)PPM) : 0,
+		.max_lower_ppm = step ? (uint32_t)(most * (double)PPM) : 0,
 	};
 }
 
@@ -221,7 +223,7 @@ void settle(struct controller *c, size_t i, enum knob knob, const struct tick_se
 {
 	struct service_state *s = &c->services[i];
 	struct knob_state *ks = &s->kept.knobs[knob];
-	double band = fmax(w->deadband, c->set->host.deadband);
+	double band = w->fine ? w->deadband : fmax(w->deadband, c->set->host.deadband);
 	struct clamp_bounds b = bounds_of(c, w, ts->knob[knob]);
 	uint64_t v = 0;
 	uint32_t why;

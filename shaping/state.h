@@ -6,6 +6,7 @@
 #include "forecast/cost.h"
 #include "forecast/demand.h"
 #include "forecast/gru_fit.h"
+#include "forecast/limiter.h"
 #include "shaping/ladder.h"
 #include "shaping/share.h"
 #include "shaping/slo.h"
@@ -14,6 +15,7 @@
 #define LEAD_MAX_STEPS 301
 #define KNOWN_EVENTS   (POLICY_MAX_EVENTS * 2)
 #define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
+#define PRICE_STEPS    64 /* of the lead that a limit by price looks at */
 
 /* What was decided about one knob and what came of it. */
 struct knob_state {
@@ -58,6 +60,12 @@ struct api_kept {
 	int32_t slot; /* of the series and the cost model; -1: no traffic yet */
 };
 
+/* Of a service whose policy says what too little costs. Plain memory: saved as it is. */
+struct price {
+	struct limiter limiter;
+	double n, mean_mcpu; /* of the need, over about a day; the unit of the cost */
+};
+
 struct known_event {
 	uint32_t id;
 	bool told; /* the series know */
@@ -70,6 +78,7 @@ struct service_state {
 	const struct policy_service *policy;
 	struct ladder cpu, memory, tx;
 	struct cost *cost;
+	struct price *price; /* NULL: demand is read at a quantile */
 	size_t n_slots;
 	struct ladder *requests; /* [n_slots] */
 	size_t n_apis;           /* "other" included */
@@ -151,6 +160,14 @@ void service_free(struct service_state *s);
 /* Leaves it the events of its policy alone; the series hear of it with the next tick. */
 void service_event_clear(struct service_state *s);
 
+/*
+ * price.c: the state of a price where @policy has one, else NULL. Returns 0, -ENOMEM; free().
+ * The mcpu that cost least over the lead by the newsvendor's reckoning, see forecast/limiter.h:
+ * once a tick, after learn, of a service with a price.
+ */
+int price_new(const struct policy_service *policy, struct price **ret);
+double price_mcpu(const struct controller *c, const struct service_state *s);
+
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);
 
@@ -197,7 +214,9 @@ struct want {
 	enum reason reason;
 	struct policy_pos at;
 	uint64_t floor, ceiling, highest;
-	double deadband; /* at least this; the host's where larger */
+	double deadband;  /* at least this; the host's where larger */
+	bool fine;        /* @deadband counts alone */
+	double max_lower; /* of what is in force, at once; 0: the host's max_step */
 	uint32_t refused;
 	size_t n_inputs;
 	struct {

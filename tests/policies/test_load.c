@@ -68,6 +68,16 @@ static void the_shipped_example_means_what_it_says(void **state)
 	assert_float_equal(s->forecast.quantile, 0.99, 1e-12);
 }
 
+static void the_shipped_right_size_has_a_price_and_others_none(void **state)
+{
+	assert_int_equal(load_path("policies/right-size.yaml"), 0);
+	assert_int_equal(errors.n, 0);
+	assert_int_equal(set->services->cpu.mode, CPU_CAP);
+	assert_float_equal(set->services->forecast.short_cost, 100, 0);
+	assert_int_equal(load_path("policies/examples/checkout.yaml"), 0);
+	assert_true(isnan(set->services->forecast.short_cost));
+}
+
 static void routes_and_events_of_the_shipped_example(void **state)
 {
 	const struct policy_service *s;
@@ -309,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_shipped_example_means_what_it_says),
+		TEST(the_shipped_right_size_has_a_price_and_others_none),
 		TEST(routes_and_events_of_the_shipped_example),
 		TEST(places_are_kept_for_explanations),
 		TEST(what_is_not_written_has_its_default),
