@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* doctor_cgroups.c - which hierarchies there are, and whether limits can be written in them. */
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,18 +55,54 @@ static void check_memory(const struct doctor *d, struct doctor_finding *ret)
 
 static void check_io(const struct doctor *d, struct doctor_finding *ret)
 {
-	char path[HIERARCHY_MOUNT_MAX + 24], controllers[200] = "";
+	check_controller(d, HIERARCHY_BLKIO, d->cgroups.unified_has_io, DOCTOR_WARNING, ret);
+}
 
-	(void)snprintf(path, sizeof(path), "%s/cgroup.controllers",
-		       d->cgroups.mount[HIERARCHY_UNIFIED]);
-	(void)doctor_read(path, controllers, sizeof(controllers));
-	for (char *word = strtok(controllers, " "); word; word = strtok(NULL, " ")) {
-		if (streq(word, "io")) {
-			check_controller(d, HIERARCHY_BLKIO, true, DOCTOR_WARNING, ret);
-			return;
-		}
-	}
-	check_controller(d, HIERARCHY_BLKIO, false, DOCTOR_WARNING, ret);
+/* How many disks the scheduler that knows weights is set for. */
+static size_t count_bfq(size_t *disks)
+{
+	char line[120];
+	size_t n = 0;
+	glob_t g;
+
+	*disks = 0;
+	if (glob("/sys/block/*/queue/scheduler", 0, NULL, &g) != 0)
+		return 0;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		n += doctor_read(g.gl_pathv[i], line, sizeof(line)) > 0 && strstr(line, "[bfq]");
+	*disks = g.gl_pathc;
+	globfree(&g);
+	return n;
+}
+
+static bool has_io_cost(const struct doctor *d)
+{
+	char path[HIERARCHY_MOUNT_MAX + 24], line[200];
+	bool enabled = false;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/io.cost.qos", d->cgroups.mount[HIERARCHY_UNIFIED]);
+	f = is_mounted(d, HIERARCHY_UNIFIED) ? fopen(path, "re") : NULL;
+	while (f && !enabled && fgets(line, sizeof(line), f))
+		enabled = strstr(line, "enable=1");
+	if (f)
+		(void)fclose(f);
+	return enabled;
+}
+
+static void check_io_weight(const struct doctor *d, struct doctor_finding *ret)
+{
+	size_t disks, n = count_bfq(&disks);
+
+	if (has_io_cost(d))
+		doctor_say(ret, DOCTOR_OK, "io.cost is on");
+	else if (n > 0)
+		doctor_say(ret, DOCTOR_OK, "%zu of %zu block devices are scheduled by bfq", n,
+			   disks);
+	else
+		doctor_say(ret, DOCTOR_WARNING,
+			   "none of %zu block devices is scheduled by bfq, and io.cost is off",
+			   disks);
 }
 
 /* The root of version 1 has the file; with version 2 it is in the groups alone. */
@@ -92,8 +129,10 @@ const struct doctor_check doctor_cgroups[] = {
 	  "echo +cpu > /sys/fs/cgroup/cgroup.subtree_control" },
 	{ "cgroup-memory", check_memory, "memory limits are written there",
 	  "echo +memory > /sys/fs/cgroup/cgroup.subtree_control; or boot with cgroup_enable=memory" },
-	{ "cgroup-io", check_io, "I/O use is then not shown",
+	{ "cgroup-io", check_io, "io.weight is written there",
 	  "echo +io > /sys/fs/cgroup/cgroup.subtree_control" },
+	{ "io-weight", check_io_weight, "io.weight is set but shares no disk then",
+	  "modprobe bfq; echo bfq > /sys/block/DISK/queue/scheduler" },
 	{ "cpu-quota", check_quota, "without quotas only CPU shares are set",
 	  "the kernel needs CONFIG_CFS_BANDWIDTH" },
 	{},

@@ -128,6 +128,7 @@ struct policy_service {
 struct policy_tier {
 	double quantile;       /* 0.99, 0.95, 0.80 */
 	uint64_t cpu_weight;   /* at rest: 400, 200, 50 (cpu.weight, 1..10000) */
+	uint64_t io_weight;    /* 400, 200, 50 (io.weight, 1..10000) */
 	uint64_t ceiling_mcpu; /* all services of the tier; UNLIMITED where not given */
 };
 

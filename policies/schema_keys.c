@@ -206,6 +206,9 @@ static const struct schema_map reserve_map = { KEYS(reserve_keys), .help = "What
 	{ .name = "cpu_weight", .type = &scalar_count, AT(policy_tier, cpu_weight), .lowest = "1",                  \
 	  .highest = "10000", .otherwise = w, .example = "cpu_weight: " w, .also = "weight shares cpushares",       \
 	  .help = "cpu.weight of its services." },                                                                  \
+	{ .name = "io_weight", .type = &scalar_count, AT(policy_tier, io_weight), .lowest = "1",                    \
+	  .highest = "10000", .otherwise = w, .example = "io_weight: " w, .also = "ioweight blkioweight disk_weight", \
+	  .help = "io.weight of its services: their share of the disks." },                                         \
 	{ .name = "ceiling", .type = &scalar_cpu, AT(policy_tier, ceiling_mcpu), .lowest = "10m",                   \
 	  .highest = "4096", .may_be_unlimited = true, .example = "ceiling: 2", .also = "max maximum limit cap",    \
 	  .help = "CPU all services of the tier get together at most." }

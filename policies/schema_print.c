@@ -152,7 +152,7 @@ static const char *const before[] = {
 	"Every quantity has its unit: m for thousandths of a CPU; B, kB, MB, GB, TB, KiB, MiB, GiB, TiB for sizes;",
 	"bit, kbit, Mbit, Gbit for rates (a second); ns, us, ms, s, min, h, d, w for durations; % for shares.",
 	"A bare number is CPUs for cpu, a ratio for quantile and multiplier, a plain number for weight, cpu_weight,",
-	"writes_per_minute, ports and version. Times are the host's zone unless they end with Z or +hh:mm.",
+	"io_weight, writes_per_minute, ports and version. Times are the host's zone unless they end with Z or +hh:mm.",
 	".PP",
 	"Files are read in order of name, must be regular, owned by root, not writable by others and have one name",
 	"only; the check warns otherwise, the agent refuses. They must be readable for the agent's unprivileged part:",

@@ -29,6 +29,8 @@ const struct knob_row knob_rows[KNOB_COUNT] = {
 		"memory above which the service is slowed down and reclaimed" },
 	[KNOB_MEMORY_MAX] = { "memory.max", "bytes", KNOB_LIMIT, 4 * MIB, BYTES_MAX, true,
 		"memory above which the service is killed" },
+	[KNOB_IO_WEIGHT] = { "io.weight", "", KNOB_WEIGHT, 1, 10000, false,
+		"share of the disks when there is not enough for all; 100 is neutral" },
 	[KNOB_HTB_RATE] = { "htb.rate", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,
 		"bandwidth the service's class is sure of" },
 	[KNOB_HTB_CEIL] = { "htb.ceil", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,

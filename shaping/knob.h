@@ -8,7 +8,10 @@
 
 #include "agent/base/util.h"
 
-/* Order matters: memory.high before memory.max. Values travel as uint64_t in the row's unit. */
+/*
+ * Order matters: memory.high before memory.max, and what is a cgroup's before the rest, where the
+ * next one of those goes: journals have the numbers. Values travel as uint64_t in the row's unit.
+ */
 enum knob {
 	KNOB_CPU_MAX,       /* mcpu; UNLIMITED is "max" */
 	KNOB_CPU_MAX_BURST, /* us of CPU time a period may borrow */
@@ -16,6 +19,7 @@ enum knob {
 	KNOB_MEMORY_LOW,    /* bytes */
 	KNOB_MEMORY_HIGH,   /* bytes; UNLIMITED is "max" */
 	KNOB_MEMORY_MAX,    /* bytes; UNLIMITED is "max" */
+	KNOB_IO_WEIGHT,     /* 1..10000, 100 is neutral */
 	KNOB_HTB_RATE,      /* bits/s guaranteed by the service's class */
 	KNOB_HTB_CEIL,      /* bits/s the class may borrow up to */
 	KNOB_COUNT

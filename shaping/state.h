@@ -226,11 +226,13 @@ struct want {
 };
 void want_input(struct want *w, const char *name, double value);
 
-/* plan_cpu.c, plan_memory.c, plan_link.c: fill the wants of service @i. */
+/* plan_cpu.c, plan_memory.c, plan_io.c, plan_link.c: fill the wants of service @i. */
 void plan_cpu(struct controller *c, size_t i, const struct tick_service *ts,
 	      struct want wants[KNOB_COUNT]);
 void plan_memory(struct controller *c, size_t i, const struct tick_service *ts,
 		 struct want wants[KNOB_COUNT]);
+void plan_io(struct controller *c, size_t i, const struct tick_service *ts,
+	     struct want wants[KNOB_COUNT]);
 void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
 	       struct want wants[KNOB_COUNT]);
 void plan_links(struct controller *c,

@@ -73,6 +73,7 @@ static void plan_service(struct controller *c, size_t i, const struct tick_input
 		wants[k] = (struct want){.ceiling = UNLIMITED, .highest = UNLIMITED};
 	plan_cpu(c, i, &ts, wants);
 	plan_memory(c, i, &ts, wants);
+	plan_io(c, i, &ts, wants);
 	plan_link(c, i, &ts, wants);
 	for (int k = 0; k < KNOB_COUNT; k++)
 		settle(c, i, (enum knob)k, &ts, &wants[k], &entries[k]);

@@ -309,7 +309,7 @@ void squeeze_forget(struct keeper *k, uint64_t id, enum knob knob)
 {
 	struct squeeze *q = find(k, knob, id);
 
-	if (!q || knob < KNOB_MEMORY_HIGH)
+	if (!q || knob < KNOB_MEMORY_HIGH || knob > KNOB_MEMORY_MAX)
 		return;
 	(void)end_thread(q);
 	if (shrink_squeezes(&k->h, (enum knob)q->entry.knob) != knob)

@@ -178,7 +178,7 @@ static int make_unified(const struct hierarchies *h, const char *path, const siz
 			size_t n)
 {
 	_cleanup_(closep) int mount = open_mount(h, HIERARCHY_UNIFIED);
-	bool enables = h->unified_has_cpu || h->unified_has_memory;
+	bool enables = h->unified_has_cpu || h->unified_has_memory || h->unified_has_io;
 	bool systemd = access("/run/systemd/system", F_OK) == 0;
 	int r;
 

@@ -86,6 +86,7 @@ static void find_controllers(struct hierarchies *h)
 		return;
 	h->unified_has_cpu = has_word(list, "cpu", " ");
 	h->unified_has_memory = has_word(list, "memory", " ");
+	h->unified_has_io = has_word(list, "io", " ");
 }
 
 int hierarchies_find(const char *mountinfo, struct hierarchies *ret)
@@ -122,15 +123,19 @@ bool hierarchy_is_own(const struct hierarchies *h, enum hierarchy which)
 
 int hierarchy_of_knob(const struct hierarchies *h, enum knob knob)
 {
-	bool is_cpu = knob <= KNOB_CPU_WEIGHT;
+	enum hierarchy v1 = HIERARCHY_BLKIO;
+	bool in_unified = h->unified_has_io;
 
 	if (knob >= KNOB_HTB_RATE)
 		return -EOPNOTSUPP;
-	if (is_cpu && h->mount[HIERARCHY_CPU][0])
-		return HIERARCHY_CPU;
-	if (!is_cpu && h->mount[HIERARCHY_MEMORY][0])
-		return HIERARCHY_MEMORY;
-	if (is_cpu ? h->unified_has_cpu : h->unified_has_memory)
-		return HIERARCHY_UNIFIED;
-	return -EOPNOTSUPP;
+	if (knob <= KNOB_CPU_WEIGHT) {
+		v1 = HIERARCHY_CPU;
+		in_unified = h->unified_has_cpu;
+	} else if (knob <= KNOB_MEMORY_MAX) {
+		v1 = HIERARCHY_MEMORY;
+		in_unified = h->unified_has_memory;
+	}
+	if (h->mount[v1][0])
+		return (int)v1;
+	return in_unified ? HIERARCHY_UNIFIED : -EOPNOTSUPP;
 }

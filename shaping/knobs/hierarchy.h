@@ -21,7 +21,8 @@ enum hierarchy {
 
 struct hierarchies {
 	char mount[HIERARCHY_COUNT][HIERARCHY_MOUNT_MAX]; /* "" where the host has none */
-	bool unified_has_cpu, unified_has_memory;         /* controllers of the unified root */
+	/* Controllers of the unified root. */
+	bool unified_has_cpu, unified_has_memory, unified_has_io;
 };
 
 /* The v1 controller's name, "unified" for v2. */

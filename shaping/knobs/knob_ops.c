@@ -15,6 +15,7 @@ static const struct knob_ops *const table[KNOB_COUNT][2] = {
 	[KNOB_MEMORY_LOW]    = { NULL,                    &knob_memory_low_v2 },
 	[KNOB_MEMORY_HIGH]   = { NULL,                    &knob_memory_high_v2 },
 	[KNOB_MEMORY_MAX]    = { &knob_memory_max_v1,     &knob_memory_max_v2 },
+	[KNOB_IO_WEIGHT]     = { &knob_io_weight_v1,      &knob_io_weight_v2 },
 };
 /* clang-format on */
 
@@ -42,6 +43,8 @@ bool knob_same(enum knob knob, uint64_t want, uint64_t got)
 	case KNOB_MEMORY_HIGH:
 	case KNOB_MEMORY_MAX:
 		return apart < (uint64_t)sysconf(_SC_PAGESIZE);
+	case KNOB_IO_WEIGHT:
+		return knob_weight_to_bfq(want) == knob_weight_to_bfq(got);
 	default:
 		return apart == 0;
 	}

@@ -2,6 +2,7 @@
 /* test_keeper_knobs.c - knobs as text in plain files standing in for cgroups of both versions. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -55,9 +56,10 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = {"cpu.max",    "cpu.weight",
-					    "memory.max", "memory.limit_in_bytes",
-					    "cpu.shares", "mountinfo"};
+	static const char *const names[] = {
+		"cpu.max",      "cpu.weight",      "memory.max", "memory.limit_in_bytes",
+		"cpu.shares",   "mountinfo",       "io.weight",  "io.bfq.weight",
+		"cgroup.procs", "blkio.bfq.weight"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -120,6 +122,116 @@ static void weights_are_shares_and_back(void **state)
 	assert_int_equal(knob_shares_to_weight(262144), 25600);
 	for (uint64_t w = 1; w <= 10000; w++)
 		assert_int_equal(knob_shares_to_weight(knob_weight_to_shares(w)), w);
+}
+
+/* What tiers have by default is as it is; the whole range has its place, in order. */
+static void weights_fit_into_the_thousand_of_bfq(void **state)
+{
+	(void)state;
+	assert_int_equal(knob_weight_to_bfq(1), 1);
+	assert_int_equal(knob_weight_to_bfq(50), 50);
+	assert_int_equal(knob_weight_to_bfq(400), 400);
+	assert_int_equal(knob_weight_to_bfq(10000), 1000);
+	for (uint64_t w = 1; w <= 10000; w++) {
+		uint64_t bfq = knob_weight_to_bfq(w), back = knob_bfq_to_weight(bfq);
+
+		assert_in_range(bfq, 1, 1000);
+		assert_true(bfq >= knob_weight_to_bfq(w - 1));
+		assert_true(fabs((double)back - (double)w) <= 0.02 * (double)w);
+		assert_true(knob_same(KNOB_IO_WEIGHT, w, back));
+		assert_false(knob_same(KNOB_IO_WEIGHT, w, w + w / 20 + 1));
+	}
+}
+
+static void on_v1_io_weight_is_bfqs(void **state)
+{
+	char raw[KNOB_RAW_MAX];
+	uint64_t got;
+
+	(void)state;
+	file_is("blkio.bfq.weight", "100\n");
+	assert_int_equal(knob_io_weight_v1.get(dir_fd, &got, raw), 0);
+	assert_int_equal(got, 100);
+	assert_string_equal(raw, "100");
+	file_is("blkio.bfq.weight", "");
+	assert_int_equal(knob_io_weight_v1.set(dir_fd, 10000), 0);
+	assert_file("blkio.bfq.weight", "1000");
+	assert_int_equal(knob_io_weight_v1.get(dir_fd, &got, raw), 0);
+	assert_int_equal(got, 10000);
+	file_is("blkio.bfq.weight", "");
+	assert_int_equal(knob_io_weight_v1.set_raw(dir_fd, "100"), 0);
+	assert_file("blkio.bfq.weight", "100");
+	assert_int_equal(knob_io_weight_v1.set(dir_fd, UNLIMITED), -EINVAL);
+}
+
+/* NULL: there is no such file. */
+static void io_files_are(const char *cost, const char *bfq)
+{
+	(void)unlinkat(dir_fd, "io.weight", 0);
+	(void)unlinkat(dir_fd, "io.bfq.weight", 0);
+	if (cost)
+		file_is("io.weight", cost);
+	if (bfq)
+		file_is("io.bfq.weight", bfq);
+}
+
+static void on_v2_io_weight_is_read_from_what_there_is(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *cost, *bfq; int r; uint64_t weight; const char *raw; } rows[] = {
+		{ "default 100\n", NULL, 0, 100, "100 -" },
+		{ "default 7000\n8:0 50\n254:16 1\n", NULL, 0, 7000, "7000 -" }, /* devices are no default */
+		{ NULL, "default 300\n", 0, 300, "- 300" },
+		{ NULL, "default 1000\n8:16 2\n", 0, 10000, "- 1000" },
+		{ "default 100\n", "default 100\n", 0, 100, "100 100" },
+		{ "default 1000\n", "default 526\n", 0, 1000, "1000 526" }, /* the same, rounded */
+		{ "default 100\n", "default 200\n", 0, 200, "100 200" },    /* set by its own */
+		{ NULL, NULL, -EOPNOTSUPP, 0, NULL },
+		{ "8:0 50\n", NULL, -ENODATA, 0, NULL },
+	};
+	/* clang-format on */
+
+	(void)state;
+	file_is("cgroup.procs", "");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char raw[KNOB_RAW_MAX];
+		uint64_t got;
+
+		io_files_are(rows[i].cost, rows[i].bfq);
+		assert_int_equal(knob_io_weight_v2.get(dir_fd, &got, raw), rows[i].r);
+		if (rows[i].r < 0)
+			continue;
+		assert_int_equal(got, rows[i].weight);
+		assert_string_equal(raw, rows[i].raw);
+	}
+}
+
+static void on_v2_io_weight_goes_to_both_and_back(void **state)
+{
+	(void)state;
+	file_is("cgroup.procs", "");
+	io_files_are("", "");
+	assert_int_equal(knob_io_weight_v2.set(dir_fd, 1000), 0);
+	assert_file("io.weight", "default 1000");
+	assert_file("io.bfq.weight", "default 526");
+	io_files_are("", "");
+	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "70 80"), 0);
+	assert_file("io.weight", "default 70");
+	assert_file("io.bfq.weight", "default 80");
+	io_files_are(NULL, "");
+	assert_int_equal(knob_io_weight_v2.set(dir_fd, 50), 0);
+	assert_file("io.bfq.weight", "default 50");
+	io_files_are(NULL, "");
+	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "- 100"), 0);
+	assert_file("io.bfq.weight", "default 100");
+	io_files_are("", NULL);
+	assert_int_equal(knob_io_weight_v2.set(dir_fd, 200), 0);
+	assert_file("io.weight", "default 200");
+	assert_int_equal(knob_io_weight_v2.set(dir_fd, UNLIMITED), -EINVAL);
+	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "nonsense"), -EINVAL);
+	io_files_are(NULL, NULL);
+	assert_int_equal(knob_io_weight_v2.set(dir_fd, 200), -EOPNOTSUPP);
+	(void)unlinkat(dir_fd, "cgroup.procs", 0);
 }
 
 static void values_compare_by_meaning(void **state)
@@ -194,8 +306,27 @@ static void mounts_say_which_hierarchies_there_are(void **state)
 	assert_int_equal(hierarchy_of_knob(&h, KNOB_CPU_WEIGHT), HIERARCHY_CPU);
 	assert_int_equal(hierarchy_of_knob(&h, KNOB_MEMORY_MAX), HIERARCHY_MEMORY);
 	assert_int_equal(hierarchy_of_knob(&h, KNOB_HTB_RATE), -EOPNOTSUPP);
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_IO_WEIGHT), -EOPNOTSUPP);
+	h = found_in("37 31 0:35 / /nowhere/blkio rw - cgroup cgroup rw,blkio\n");
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_IO_WEIGHT), HIERARCHY_BLKIO);
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_MEMORY_MAX), -EOPNOTSUPP);
 	h = found_in("41 31 0:38 / /nowhere rw - cgroup2 cgroup2 rw\n");
 	assert_int_equal(hierarchy_of_knob(&h, KNOB_CPU_MAX), -EOPNOTSUPP); /* no controllers */
+}
+
+static void a_unified_root_lends_its_controllers(void **state)
+{
+	struct hierarchies h;
+	char text[128];
+
+	(void)state;
+	file_is("cgroup.controllers", "cpuset memory io pids\n");
+	(void)snprintf(text, sizeof(text), "41 31 0:38 / %s rw - cgroup2 cgroup2 rw\n", dir_name);
+	h = found_in(text);
+	(void)unlinkat(dir_fd, "cgroup.controllers", 0);
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_IO_WEIGHT), HIERARCHY_UNIFIED);
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_MEMORY_HIGH), HIERARCHY_UNIFIED);
+	assert_int_equal(hierarchy_of_knob(&h, KNOB_CPU_WEIGHT), -EOPNOTSUPP);
 }
 
 static void some_groups_are_never_shaped(void **state)
@@ -224,10 +355,15 @@ int main(void)
 		cmocka_unit_test(cpu_max_is_a_ratio),
 		cmocka_unit_test(cpu_max_keeps_its_period_where_the_quota_fits),
 		cmocka_unit_test(weights_are_shares_and_back),
+		cmocka_unit_test(weights_fit_into_the_thousand_of_bfq),
+		cmocka_unit_test(on_v1_io_weight_is_bfqs),
+		cmocka_unit_test(on_v2_io_weight_is_read_from_what_there_is),
+		cmocka_unit_test(on_v2_io_weight_goes_to_both_and_back),
 		cmocka_unit_test(values_compare_by_meaning),
 		cmocka_unit_test(memory_max_spells_no_limit),
 		cmocka_unit_test(a_missing_file_is_a_gone_group),
 		cmocka_unit_test(mounts_say_which_hierarchies_there_are),
+		cmocka_unit_test(a_unified_root_lends_its_controllers),
 		cmocka_unit_test(some_groups_are_never_shaped),
 	};
 

@@ -146,6 +146,9 @@ static void the_host_has_defaults(void **state)
 	assert_float_equal(h.tiers[TIER_BRONZE].quantile, 0.80, 1e-12);
 	assert_int_equal(h.tiers[TIER_GOLD].cpu_weight, 400);
 	assert_int_equal(h.tiers[TIER_BRONZE].cpu_weight, 50);
+	assert_int_equal(h.tiers[TIER_GOLD].io_weight, 400);
+	assert_int_equal(h.tiers[TIER_SILVER].io_weight, 200);
+	assert_int_equal(h.tiers[TIER_BRONZE].io_weight, 50);
 	assert_true(h.tiers[TIER_BRONZE].ceiling_mcpu == UNLIMITED);
 	assert_int_equal(h.n_horizons, 5);
 	assert_true(h.horizons_ns[0] == 30 * NS_PER_S && h.horizons_ns[4] == 604800 * NS_PER_S);
@@ -163,7 +166,7 @@ static void the_host_has_defaults(void **state)
 static void host_yaml_changes_what_it_names(void **state)
 {
 	static const char text[] = "version: 1\nreserve: { memory: 1GiB }\nhorizons: [1min]\n"
-				   "tiers: { silver: { cpu_weight: 7 } }\n"
+				   "tiers: { silver: { cpu_weight: 7, io_weight: 9000 } }\n"
 				   "links: [{ interface: eth1, rate: 2.5Gbit }]\n";
 
 	assert_int_equal(load_bytes(text, strlen(text), true, &set, &errors), 0);
@@ -172,6 +175,7 @@ static void host_yaml_changes_what_it_names(void **state)
 	assert_int_equal(set->host.n_horizons, 1);
 	assert_true(set->host.horizons_ns[0] == 60 * NS_PER_S);
 	assert_int_equal(set->host.tiers[TIER_SILVER].cpu_weight, 7);
+	assert_int_equal(set->host.tiers[TIER_SILVER].io_weight, 9000);
 	assert_float_equal(set->host.tiers[TIER_SILVER].quantile, 0.95, 1e-12);
 	assert_string_equal(set->host.links[0].interface, "eth1");
 	assert_true(set->host.links[0].rate_bits_per_s == UINT64_C(2500000000));

@@ -66,7 +66,9 @@ static inline void world_init(struct world *w, uint64_t capacity_mcpu)
 	w->set.host = (struct policy_host){
 		.reserve_mcpu = UNLIMITED,
 		.reserve_bytes = UNLIMITED,
-		.tiers = {{.99, 400, UNLIMITED}, {.95, 200, UNLIMITED}, {.80, 50, UNLIMITED}},
+		.tiers = {{.99, 400, 400, UNLIMITED},
+			  {.95, 200, 200, UNLIMITED},
+			  {.80, 50, 50, UNLIMITED}},
 		.writes_per_minute = 600,
 		.deadband = 0.05,
 		.dwell_ns = 2 * NS_PER_S,

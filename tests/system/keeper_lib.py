@@ -72,7 +72,7 @@ class Group:
             return
         above = MOUNTS["unified"]
         for name in self.path.split("/")[1:]:
-            for word in ("+cpu", "+memory"):
+            for word in ("+cpu", "+memory", "+io"):
                 try:
                     with open(above + "/cgroup.subtree_control", "w") as f:
                         f.write(word)
@@ -102,6 +102,14 @@ class Group:
 
     def weight_text(self):
         return open(self.file("cpu.shares", "cpu.weight")).read().strip()
+
+    def io_weight_file(self):
+        """None where this host has none such."""
+        for where, name in (("blkio", "blkio.bfq.weight"), ("unified", "io.bfq.weight"), ("unified", "io.weight")):
+            path = f"{MOUNTS.get(where, '/nonexistent')}{self.path}/{name}"
+            if os.path.exists(path):
+                return path
+        return None
 
     def memory_max(self):
         text = open(self.file("memory.limit_in_bytes", "memory.max")).read().strip()

@@ -46,6 +46,23 @@ def a_foreign_write_is_yielded_to():
         need(k.set("cpu.max", 1600)["err"] == EPERM, "a new keeper remembers")
 
 
+def a_foreign_weight_of_disks_is_yielded_to():
+    with Stage("disk") as (k, g):
+        file = g.io_weight_file()
+        if not file:
+            print("  no io.weight here")
+            return
+        k.declare(g)
+        k.set("io.weight", 400)
+        p, _ = write_as_other(file, "300")
+        got = k.notice(FOREIGN)
+        p.kill()
+        p.wait()
+        need(got["before"] == 400 and got["after"] == 300 and got["pid"] == p.pid, got)
+        need(k.set("io.weight", 200)["err"] == EPERM, "written over")
+        need(k.stop() == 0 and open(file).read().split()[-1] == "300", "what they set stays")
+
+
 def adopting_takes_it_back_with_the_first_baseline():
     with Stage("adopt") as (k, g):
         g.set_cpu_max(50000)

@@ -26,6 +26,29 @@ def cpu_knobs_are_set_and_read_back():
         need(read["after"] == 1500 and read["baseline"] == UNLIMITED and read["state"] == 1, read)
 
 
+def disks_are_shared_where_the_kernel_can():
+    with Stage("disks") as (k, g):
+        file = g.io_weight_file()
+        if not file:
+            k.declare(g)
+            need(k.set("io.weight", 400)["err"] == EOPNOTSUPP, "not here")
+            return
+        before = {"100": "70", "default 100": "default 70"}[open(file).read().strip()]
+        open(file, "w").write(before)
+        k.declare(g)
+        got = k.set("io.weight", 400)
+        need(got["err"] == 0 and got["before"] == 70 and got["after"] == 400, got)
+        need(open(file).read().split()[-1] == "400", open(file).read())
+        need(abs(k.set("io.weight", 5000)["after"] - 5000) < 10, "rounded by a step at most")
+        need(k.set("io.weight", 2**63)["after"] == 10000, "the most there is")
+        got = k.set("io.weight", "max")
+        need(got["err"] < 0 and got["after"] == 10000, got)
+        need(k.set("io.weight", 0)["after"] == 1, "never nothing")
+        read = k.ask("read", target=0, knob="io.weight")
+        need(read["baseline"] == 70 and read["state"] == 1, read)
+        need(k.stop() == 0 and open(file).read().strip() == before, "the baseline")
+
+
 def quota_below_burst_makes_the_burst_give_way():
     with Stage("burst") as (k, g):
         k.declare(g)
