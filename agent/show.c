@@ -128,21 +128,26 @@ struct shown show_ns(uint64_t ns)
 
 struct shown show_knob(const char *unit, const json_t *value)
 {
+	static const struct {
+		const char *unit;
+		struct shown (*number)(const json_t *value);
+		const char *after, *after_letter; /* where the number ends with one for thousands */
+	} rows[] = {
+		{"mcpu", show_cores, " CPUs", " CPUs"}, {"bytes", show_bytes, "B", "iB"},
+		{"bytes/s", show_bytes, "B/s", "iB/s"}, {"bits/s", show_rate, "bit/s", "bit/s"},
+		{"us", show_plain, " us", " us"},       {"", show_plain, "", ""},
+	};
 	struct shown s = {"unlimited"}, number;
-	bool plain; /* without a letter for thousands */
+	size_t i = 0;
+	bool plain;
 
 	if (!json_is_number(value))
 		return s;
-	number = streq(unit, "mcpu")     ? show_cores(value)
-		 : streq(unit, "bytes")  ? show_bytes(value)
-		 : streq(unit, "bits/s") ? show_rate(value)
-					 : show_plain(value);
+	while (i + 1 < ARRAY_SIZE(rows) && !streq(rows[i].unit, unit))
+		i++;
+	number = rows[i].number(value);
 	plain = number.text[strspn(number.text, "0123456789.")] == '\0';
 	(void)snprintf(s.text, sizeof(s.text), "%.24s%s", number.text,
-		       streq(unit, "mcpu")     ? " CPUs"
-		       : streq(unit, "bytes")  ? plain ? "B" : "iB"
-		       : streq(unit, "bits/s") ? "bit/s"
-		       : streq(unit, "us")     ? " us"
-					       : "");
+		       plain ? rows[i].after : rows[i].after_letter);
 	return s;
 }

@@ -12,6 +12,8 @@
 #define MCPU_MAX     UINT64_C(10000000)
 #define BURST_MAX_US UINT64_C(100000000)
 #define BYTES_MAX    (UINT64_C(1) << 52)
+#define DISK_MIN     (64 * KIB)
+#define DISK_MAX     (UINT64_C(1) << 40)
 #define RATE_MAX     UINT64_C(4000000000000)
 #define RATE_MIN     UINT64_C(8000)
 
@@ -31,6 +33,8 @@ const struct knob_row knob_rows[KNOB_COUNT] = {
 		"memory above which the service is killed" },
 	[KNOB_IO_WEIGHT] = { "io.weight", "", KNOB_WEIGHT, 1, 10000, false,
 		"share of the disks when there is not enough for all; 100 is neutral" },
+	[KNOB_IO_MAX] = { "io.max", "bytes/s", KNOB_LIMIT, DISK_MIN, DISK_MAX, true,
+		"bytes the service may read, and as many write, on each disk it uses" },
 	[KNOB_HTB_RATE] = { "htb.rate", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,
 		"bandwidth the service's class is sure of" },
 	[KNOB_HTB_CEIL] = { "htb.ceil", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,

@@ -20,6 +20,7 @@ enum knob {
 	KNOB_MEMORY_HIGH,   /* bytes; UNLIMITED is "max" */
 	KNOB_MEMORY_MAX,    /* bytes; UNLIMITED is "max" */
 	KNOB_IO_WEIGHT,     /* 1..10000, 100 is neutral */
+	KNOB_IO_MAX,        /* bytes/s on each disk; UNLIMITED is "max" */
 	KNOB_HTB_RATE,      /* bits/s guaranteed by the service's class */
 	KNOB_HTB_CEIL,      /* bits/s the class may borrow up to */
 	KNOB_COUNT
@@ -32,7 +33,7 @@ enum knob_kind {
 
 struct knob_row {
 	const char *name; /* the kernel's: "cpu.max" */
-	const char *unit; /* "mcpu", "us", "", "bytes", "bits/s" */
+	const char *unit; /* "mcpu", "us", "", "bytes", "bytes/s", "bits/s" */
 	enum knob_kind kind;
 	uint64_t lowest, highest; /* what the gate ever lets through, UNLIMITED aside */
 	bool may_be_unlimited;

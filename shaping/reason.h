@@ -19,6 +19,8 @@
 	X(CAPACITY_SHARE,   "capacity_share",   "the host has less than all demands; shared by tier and weight") \
 	X(TIER_WEIGHT,      "tier_weight",      "its tier's share of the CPU, sized by forecast demand")  \
 	X(IO_WEIGHT,        "io_weight",        "its tier's share of the disks when there is not enough for all") \
+	X(IO_CONTENTION,    "io_contention",    "a higher tier waits for the disks")                       \
+	X(IO_OVER,          "io_over",          "no higher tier waits for the disks, or this did not help it") \
 	X(POLICY_FLOOR,     "policy_floor",     "held at the policy's floor")                             \
 	X(POLICY_CEILING,   "policy_ceiling",   "held at the policy's ceiling")                           \
 	X(BURST,            "burst",            "sized from how bursty the service was observed to be")   \

@@ -265,11 +265,16 @@ bool budget_take(struct budget *b, uint64_t now_ns, uint64_t per_minute)
 	return true;
 }
 
+static bool is_contention(const struct plan_entry *e)
+{
+	return e->reason == REASON_CONTENTION_CAP || e->reason == REASON_IO_CONTENTION;
+}
+
 static void commit(struct controller *c, struct plan_entry *e)
 {
 	struct service_state *s = &c->services[e->service];
 	struct knob_state *ks = &s->kept.knobs[e->knob];
-	bool watch = e->value < e->before && e->reason != REASON_CONTENTION_CAP;
+	bool watch = e->value < e->before && !is_contention(e);
 
 	ks->previous = e->before;
 	ks->value = e->value;
@@ -303,7 +308,7 @@ static void take_or_hold(struct controller *c, struct plan_entry *e, bool raise)
 
 static bool comes_first(const struct controller *c, const struct plan_entry *e)
 {
-	return e->value > e->before || e->reason == REASON_CONTENTION_CAP;
+	return e->value > e->before || is_contention(e);
 }
 
 void settle_budget(struct controller *c)

@@ -51,6 +51,9 @@ struct service_kept {
 	uint64_t tier_ns, missed_ns, idle_ns; /* effective tier changed; misses, idleness began */
 	uint32_t tier;                        /* enum tier, effective */
 	uint32_t ticks;                       /* with CPU measured, up to the maximum */
+	double io_stalled;                    /* part of the time, smoothed */
+	double io_most;                       /* of it while bronze's io was held down for it ... */
+	uint64_t io_tried_ns, io_left_ns;     /* ... since when, or when that was given up; 0 */
 	bool guard_throttled;                 /* in its interval before */
 	bool capped;
 };
@@ -93,8 +96,9 @@ struct service_state {
 	double use_mcpu;  /* measured; NAN: not */
 	double need_mcpu; /* what it would have used without its limit; NAN: unknown */
 	double used_bytes, used_bits_per_s; /* measured; NAN: not */
-	bool apis_seen;                     /* its requests were counted */
-	double throttled;                   /* share of periods; 0 where not measured */
+	double io_bytes_per_s; /* read or written, whichever is more; NAN: not measured */
+	bool apis_seen;        /* its requests were counted */
+	double throttled;      /* share of periods; 0 where not measured */
 	double quantile;
 	double demand_mcpu; /* at the quantile, peak over the lead */
 	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
@@ -124,6 +128,13 @@ struct network {
 	uint64_t next_ns; /* when to train again; 0: not known yet */
 };
 
+/* What gold and silver say of the disks. */
+enum disks {
+	DISKS_CALM,
+	DISKS_BUSY,  /* some wait, but less than is acted on, or not for bronze */
+	DISKS_SHORT, /* too much: bronze is held down */
+};
+
 struct controller {
 	const struct policy_set *set;
 	struct host_facts facts;
@@ -139,6 +150,7 @@ struct controller {
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
 	double available_mcpu; /* capacity less the reserve and what is not managed */
 	double memory_available_bytes;
+	enum disks disks;
 	bool contention, frozen, gap, observe;
 };
 
@@ -235,6 +247,8 @@ void plan_io(struct controller *c, size_t i, const struct tick_service *ts,
 	     struct want wants[KNOB_COUNT]);
 void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
 	       struct want wants[KNOB_COUNT]);
+void plan_disks(struct controller *c,
+		const struct tick_input *in); /* once a tick, before plan_io */
 void plan_links(struct controller *c,
 		const struct tick_input *in); /* once a tick, before plan_link */
 void fit_links(struct controller *c);         /* after settle_budget: rates never exceed a link's */

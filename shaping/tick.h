@@ -44,6 +44,7 @@ enum tick_missing {
 	MISSING_PSI = 4,
 	MISSING_APIS = 8, /* the packet programs are not attached */
 	MISSING_ALL = 16, /* the cgroup is gone */
+	MISSING_IO = 32,
 };
 
 struct tick_service {
@@ -52,7 +53,8 @@ struct tick_service {
 	uint64_t nr_periods, nr_throttled, throttled_us; /* in the interval */
 	uint64_t memory_bytes, anon_bytes, file_bytes;   /* at its end */
 	uint64_t psi_cpu_some_us, psi_memory_some_us, psi_memory_full_us, psi_io_some_us;
-	uint64_t tx_bytes; /* on the wire, in the interval */
+	uint64_t io_read_bytes, io_write_bytes; /* of disks, in the interval */
+	uint64_t tx_bytes;                      /* on the wire, in the interval */
 	/* What is in force, read back: UNLIMITED where there is no limit; bit k of known: knob k
 	 * was read. */
 	uint64_t knob[KNOB_COUNT];

@@ -23,7 +23,17 @@ struct collect {
 };
 
 /* Which file of which hierarchy, on hybrid and v1 hosts and on v2; name NULL: not there. */
-enum file { CPU_STAT, CPUACCT, MEMORY_NOW, MEMORY_STAT, PSI_CPU, PSI_MEMORY, PSI_IO, FILE_COUNT };
+enum file {
+	CPU_STAT,
+	CPUACCT,
+	MEMORY_NOW,
+	MEMORY_STAT,
+	PSI_CPU,
+	PSI_MEMORY,
+	PSI_IO,
+	IO_USED,
+	FILE_COUNT
+};
 
 struct place {
 	enum hierarchy where;
@@ -39,6 +49,7 @@ static const struct place places_v1[FILE_COUNT] = {
 	[PSI_CPU]     = { HIERARCHY_UNIFIED, "cpu.pressure" },
 	[PSI_MEMORY]  = { HIERARCHY_UNIFIED, "memory.pressure" },
 	[PSI_IO]      = { HIERARCHY_UNIFIED, "io.pressure" },
+	[IO_USED]     = { HIERARCHY_BLKIO,   "blkio.throttle.io_service_bytes" },
 };
 static const struct place places_v2[FILE_COUNT] = {
 	[CPU_STAT]    = { HIERARCHY_UNIFIED, "cpu.stat" },
@@ -47,11 +58,12 @@ static const struct place places_v2[FILE_COUNT] = {
 	[PSI_CPU]     = { HIERARCHY_UNIFIED, "cpu.pressure" },
 	[PSI_MEMORY]  = { HIERARCHY_UNIFIED, "memory.pressure" },
 	[PSI_IO]      = { HIERARCHY_UNIFIED, "io.pressure" },
+	[IO_USED]     = { HIERARCHY_UNIFIED, "io.stat" },
 };
 /* clang-format on */
 
 struct collect_group {
-	bool cpu_v2, memory_v2;
+	bool cpu_v2, memory_v2, io_v2;
 	int fd[FILE_COUNT];
 };
 
@@ -101,14 +113,20 @@ bool collect_exists(const struct collect *c, const char *cgroup, uint64_t *id)
 	return false;
 }
 
+static bool is_v2(const struct collect_group *g, enum file file)
+{
+	if (file == IO_USED)
+		return g->io_v2;
+	return file == MEMORY_NOW || file == MEMORY_STAT ? g->memory_v2 : g->cpu_v2;
+}
+
 size_t collect_open_more(const struct collect *c, const char *cgroup, struct collect_group *g)
 {
 	char path[MAX_FILE_PATH];
 	size_t opened = 0;
 
 	for (int i = 0; i < FILE_COUNT; i++) {
-		bool v2 = i == MEMORY_NOW || i == MEMORY_STAT ? g->memory_v2 : g->cpu_v2;
-		const struct place *p = v2 ? &places_v2[i] : &places_v1[i];
+		const struct place *p = is_v2(g, (enum file)i) ? &places_v2[i] : &places_v1[i];
 
 		if (g->fd[i] >= 0 || !p->name ||
 		    !path_of(c, p->where, cgroup, p->name, path, sizeof(path)))
@@ -127,6 +145,7 @@ int collect_open(const struct collect *c, const char *cgroup, struct collect_gro
 		return -ENOMEM;
 	g->cpu_v2 = hierarchy_of_knob(&c->mounts, KNOB_CPU_MAX) == HIERARCHY_UNIFIED;
 	g->memory_v2 = hierarchy_of_knob(&c->mounts, KNOB_MEMORY_MAX) == HIERARCHY_UNIFIED;
+	g->io_v2 = hierarchy_of_knob(&c->mounts, KNOB_IO_MAX) == HIERARCHY_UNIFIED;
 	for (int i = 0; i < FILE_COUNT; i++)
 		g->fd[i] = -1;
 	if (collect_open_more(c, cgroup, g) == 0) {
@@ -253,9 +272,37 @@ static void read_psi(struct collect_group *g, struct collect_sample *ret)
 		ret->psi_io_some_us = psi_total(buf, "some");
 }
 
+/* The sum of the numbers that follow @word. */
+static uint64_t sum_after(const char *text, const char *word)
+{
+	uint64_t sum = 0;
+
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		sum += strtoull(text, NULL, 10);
+	}
+	return sum;
+}
+
+/* A group that did none yet has an empty file on v2. */
+static void read_io(struct collect_group *g, struct collect_sample *ret)
+{
+	char buf[MAX_TEXT];
+	ssize_t n = g->fd[IO_USED] < 0 ? -1 : pread(g->fd[IO_USED], buf, sizeof(buf) - 1, 0);
+
+	if (n < 0) {
+		ret->missing |= MISSING_IO;
+		return;
+	}
+	buf[n] = '\0';
+	ret->io_read_bytes = sum_after(buf, g->io_v2 ? " rbytes=" : " Read ");
+	ret->io_write_bytes = sum_after(buf, g->io_v2 ? " wbytes=" : " Write ");
+}
+
 void collect_read(struct collect_group *g, struct collect_sample *ret)
 {
 	ret->missing = 0;
+	read_io(g, ret);
 	read_memory(g, ret);
 	read_psi(g, ret);
 	collect_read_cpu(g, ret);
@@ -272,7 +319,8 @@ static uint64_t grown(uint64_t before, uint64_t now)
 void collect_difference(const struct collect_sample *b, const struct collect_sample *n,
 			struct tick_service *ret)
 {
-	ret->missing = (ret->missing & MISSING_APIS) | n->missing | (b->missing & MISSING_CPU);
+	ret->missing = (ret->missing & MISSING_APIS) | n->missing |
+		       (b->missing & (MISSING_CPU | MISSING_IO));
 	ret->cpu_usage_us = grown(b->cpu_usage_us, n->cpu_usage_us);
 	ret->nr_periods = grown(b->nr_periods, n->nr_periods);
 	ret->nr_throttled = grown(b->nr_throttled, n->nr_throttled);
@@ -283,5 +331,7 @@ void collect_difference(const struct collect_sample *b, const struct collect_sam
 	ret->psi_cpu_some_us = grown(b->psi_cpu_some_us, n->psi_cpu_some_us);
 	ret->psi_memory_some_us = grown(b->psi_memory_some_us, n->psi_memory_some_us);
 	ret->psi_memory_full_us = grown(b->psi_memory_full_us, n->psi_memory_full_us);
+	ret->io_read_bytes = grown(b->io_read_bytes, n->io_read_bytes);
+	ret->io_write_bytes = grown(b->io_write_bytes, n->io_write_bytes);
 	ret->psi_io_some_us = grown(b->psi_io_some_us, n->psi_io_some_us);
 }

@@ -18,6 +18,7 @@ struct collect_sample {
 	uint64_t cpu_usage_us, nr_periods, nr_throttled, throttled_us;
 	uint64_t memory_bytes, anon_bytes, file_bytes;
 	uint64_t psi_cpu_some_us, psi_memory_some_us, psi_memory_full_us, psi_io_some_us;
+	uint64_t io_read_bytes, io_write_bytes; /* of all disks */
 };
 
 /* Finds the hierarchies. Returns 0 and *ret (collect_free), -ENOENT: no cgroups at all, -ENOMEM. */

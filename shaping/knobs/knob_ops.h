@@ -29,6 +29,7 @@ extern const struct knob_ops knob_cpu_weight_v1, knob_cpu_weight_v2;
 extern const struct knob_ops knob_memory_low_v2, knob_memory_high_v2;
 extern const struct knob_ops knob_memory_max_v1, knob_memory_max_v2;
 extern const struct knob_ops knob_io_weight_v1, knob_io_weight_v2;
+extern const struct knob_ops knob_io_max_v1, knob_io_max_v2;
 
 /* The row for @knob on this host and, in *where, its hierarchy; NULL: the host has no such knob. */
 const struct knob_ops *knob_ops_find(const struct hierarchies *h, enum knob knob,

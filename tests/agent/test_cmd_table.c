@@ -47,6 +47,7 @@ static void a_knob_is_shown_in_its_unit(void **state)
 
 	assert_string_equal(show_knob("mcpu", v).text, "1.50 CPUs");
 	assert_string_equal(show_knob("bits/s", v).text, "1.5kbit/s");
+	assert_string_equal(show_knob("bytes/s", v).text, "1.5KiB/s");
 	assert_string_equal(show_knob("", v).text, "1500");
 	assert_string_equal(show_knob("bytes", v).text, "1.5KiB");
 	assert_string_equal(show_knob("mcpu", NULL).text, "unlimited");

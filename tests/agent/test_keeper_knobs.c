@@ -1,72 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_keeper_knobs.c - knobs as text in plain files standing in for cgroups of both versions. */
 #include <errno.h>
-#include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "tests/check.h"
-#include "agent/base/cleanup.h"
-#include "agent/base/util.h"
+#include "tests/agent/knob_files.h"
 #include "shaping/knobs/group.h"
 #include "shaping/knobs/knob_ops.h"
-
-static char dir_name[] = "/tmp/fsh-keeper-knobs-XXXXXX";
-static int dir_fd = -1;
-
-static void file_is(const char *name, const char *text)
-{
-	_cleanup_(closep) int fd =
-		openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
-static void assert_file(const char *name, const char *text)
-{
-	_cleanup_(closep) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	char got[64];
-	ssize_t n = read(fd, got, sizeof(got) - 1);
-
-	assert_true(n >= 0);
-	got[n] = '\0';
-	assert_string_equal(got, text);
-}
-
-/* A plain file keeps what a shorter write does not cover. */
-static void assert_starts(const char *name, const char *text)
-{
-	_cleanup_(closep) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	char got[64] = {};
-
-	assert_true(read(fd, got, sizeof(got) - 1) > 0);
-	assert_memory_equal(got, text, strlen(text));
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	if (!mkdtemp(dir_name))
-		return -1;
-	dir_fd = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir_fd < 0;
-}
-
-static int remove_dir(void **state)
-{
-	static const char *const names[] = {
-		"cpu.max",      "cpu.weight",      "memory.max", "memory.limit_in_bytes",
-		"cpu.shares",   "mountinfo",       "io.weight",  "io.bfq.weight",
-		"cgroup.procs", "blkio.bfq.weight"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		(void)unlinkat(dir_fd, names[i], 0);
-	close(dir_fd);
-	return rmdir(dir_name);
-}
 
 static void cpu_max_is_a_ratio(void **state)
 {
@@ -122,116 +61,6 @@ static void weights_are_shares_and_back(void **state)
 	assert_int_equal(knob_shares_to_weight(262144), 25600);
 	for (uint64_t w = 1; w <= 10000; w++)
 		assert_int_equal(knob_shares_to_weight(knob_weight_to_shares(w)), w);
-}
-
-/* What tiers have by default is as it is; the whole range has its place, in order. */
-static void weights_fit_into_the_thousand_of_bfq(void **state)
-{
-	(void)state;
-	assert_int_equal(knob_weight_to_bfq(1), 1);
-	assert_int_equal(knob_weight_to_bfq(50), 50);
-	assert_int_equal(knob_weight_to_bfq(400), 400);
-	assert_int_equal(knob_weight_to_bfq(10000), 1000);
-	for (uint64_t w = 1; w <= 10000; w++) {
-		uint64_t bfq = knob_weight_to_bfq(w), back = knob_bfq_to_weight(bfq);
-
-		assert_in_range(bfq, 1, 1000);
-		assert_true(bfq >= knob_weight_to_bfq(w - 1));
-		assert_true(fabs((double)back - (double)w) <= 0.02 * (double)w);
-		assert_true(knob_same(KNOB_IO_WEIGHT, w, back));
-		assert_false(knob_same(KNOB_IO_WEIGHT, w, w + w / 20 + 1));
-	}
-}
-
-static void on_v1_io_weight_is_bfqs(void **state)
-{
-	char raw[KNOB_RAW_MAX];
-	uint64_t got;
-
-	(void)state;
-	file_is("blkio.bfq.weight", "100\n");
-	assert_int_equal(knob_io_weight_v1.get(dir_fd, &got, raw), 0);
-	assert_int_equal(got, 100);
-	assert_string_equal(raw, "100");
-	file_is("blkio.bfq.weight", "");
-	assert_int_equal(knob_io_weight_v1.set(dir_fd, 10000), 0);
-	assert_file("blkio.bfq.weight", "1000");
-	assert_int_equal(knob_io_weight_v1.get(dir_fd, &got, raw), 0);
-	assert_int_equal(got, 10000);
-	file_is("blkio.bfq.weight", "");
-	assert_int_equal(knob_io_weight_v1.set_raw(dir_fd, "100"), 0);
-	assert_file("blkio.bfq.weight", "100");
-	assert_int_equal(knob_io_weight_v1.set(dir_fd, UNLIMITED), -EINVAL);
-}
-
-/* NULL: there is no such file. */
-static void io_files_are(const char *cost, const char *bfq)
-{
-	(void)unlinkat(dir_fd, "io.weight", 0);
-	(void)unlinkat(dir_fd, "io.bfq.weight", 0);
-	if (cost)
-		file_is("io.weight", cost);
-	if (bfq)
-		file_is("io.bfq.weight", bfq);
-}
-
-static void on_v2_io_weight_is_read_from_what_there_is(void **state)
-{
-	/* clang-format off */
-	static const struct { const char *cost, *bfq; int r; uint64_t weight; const char *raw; } rows[] = {
-		{ "default 100\n", NULL, 0, 100, "100 -" },
-		{ "default 7000\n8:0 50\n254:16 1\n", NULL, 0, 7000, "7000 -" }, /* devices are no default */
-		{ NULL, "default 300\n", 0, 300, "- 300" },
-		{ NULL, "default 1000\n8:16 2\n", 0, 10000, "- 1000" },
-		{ "default 100\n", "default 100\n", 0, 100, "100 100" },
-		{ "default 1000\n", "default 526\n", 0, 1000, "1000 526" }, /* the same, rounded */
-		{ "default 100\n", "default 200\n", 0, 200, "100 200" },    /* set by its own */
-		{ NULL, NULL, -EOPNOTSUPP, 0, NULL },
-		{ "8:0 50\n", NULL, -ENODATA, 0, NULL },
-	};
-	/* clang-format on */
-
-	(void)state;
-	file_is("cgroup.procs", "");
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char raw[KNOB_RAW_MAX];
-		uint64_t got;
-
-		io_files_are(rows[i].cost, rows[i].bfq);
-		assert_int_equal(knob_io_weight_v2.get(dir_fd, &got, raw), rows[i].r);
-		if (rows[i].r < 0)
-			continue;
-		assert_int_equal(got, rows[i].weight);
-		assert_string_equal(raw, rows[i].raw);
-	}
-}
-
-static void on_v2_io_weight_goes_to_both_and_back(void **state)
-{
-	(void)state;
-	file_is("cgroup.procs", "");
-	io_files_are("", "");
-	assert_int_equal(knob_io_weight_v2.set(dir_fd, 1000), 0);
-	assert_file("io.weight", "default 1000");
-	assert_file("io.bfq.weight", "default 526");
-	io_files_are("", "");
-	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "70 80"), 0);
-	assert_file("io.weight", "default 70");
-	assert_file("io.bfq.weight", "default 80");
-	io_files_are(NULL, "");
-	assert_int_equal(knob_io_weight_v2.set(dir_fd, 50), 0);
-	assert_file("io.bfq.weight", "default 50");
-	io_files_are(NULL, "");
-	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "- 100"), 0);
-	assert_file("io.bfq.weight", "default 100");
-	io_files_are("", NULL);
-	assert_int_equal(knob_io_weight_v2.set(dir_fd, 200), 0);
-	assert_file("io.weight", "default 200");
-	assert_int_equal(knob_io_weight_v2.set(dir_fd, UNLIMITED), -EINVAL);
-	assert_int_equal(knob_io_weight_v2.set_raw(dir_fd, "nonsense"), -EINVAL);
-	io_files_are(NULL, NULL);
-	assert_int_equal(knob_io_weight_v2.set(dir_fd, 200), -EOPNOTSUPP);
-	(void)unlinkat(dir_fd, "cgroup.procs", 0);
 }
 
 static void values_compare_by_meaning(void **state)
@@ -355,10 +184,6 @@ int main(void)
 		cmocka_unit_test(cpu_max_is_a_ratio),
 		cmocka_unit_test(cpu_max_keeps_its_period_where_the_quota_fits),
 		cmocka_unit_test(weights_are_shares_and_back),
-		cmocka_unit_test(weights_fit_into_the_thousand_of_bfq),
-		cmocka_unit_test(on_v1_io_weight_is_bfqs),
-		cmocka_unit_test(on_v2_io_weight_is_read_from_what_there_is),
-		cmocka_unit_test(on_v2_io_weight_goes_to_both_and_back),
 		cmocka_unit_test(values_compare_by_meaning),
 		cmocka_unit_test(memory_max_spells_no_limit),
 		cmocka_unit_test(a_missing_file_is_a_gone_group),

@@ -96,33 +96,6 @@ static void a_knob_the_kernel_lacks_is_not_planned(void **state)
 	world_free(&w);
 }
 
-static void disks_are_shared_by_tier(void **state)
-{
-	(void)state;
-	world_init(&w, 4000);
-	w.set.host.tiers[TIER_SILVER].io_weight = 5000;
-	world_add(&w, "batch", TIER_BRONZE);
-	world_add(&w, "shop", TIER_GOLD);
-	world_add(&w, "site", TIER_SILVER);
-	world_add(&w, "other", TIER_GOLD);
-	for (size_t i = 0; i < 4; i++)
-		w.seen[i].knob[KNOB_IO_WEIGHT] = w.seen[i].baseline[KNOB_IO_WEIGHT] = 100;
-	for (size_t i = 0; i < 3; i++)
-		w.seen[i].known |= 1u << KNOB_IO_WEIGHT;
-	run_all(100, 1);
-	assert_int_equal(knob(0, KNOB_IO_WEIGHT), 50); /* at once: no step, no dwell */
-	assert_int_equal(knob(1, KNOB_IO_WEIGHT), 400);
-	assert_int_equal(knob(2, KNOB_IO_WEIGHT), 5000);
-	assert_int_equal(world_entry(&w, 1, KNOB_IO_WEIGHT)->reason, REASON_IO_WEIGHT);
-	assert_int_equal(knob(3, KNOB_IO_WEIGHT), 100);
-	assert_true(world_entry(&w, 3, KNOB_IO_WEIGHT)->refused & 1u << REFUSAL_UNSUPPORTED);
-	w.seen[2].knob[KNOB_IO_WEIGHT] = 5003; /* as BFQ rounds it */
-	run_all(100, 1);
-	for (size_t i = 0; i < 4; i++)
-		assert_false(world_entry(&w, i, KNOB_IO_WEIGHT)->change);
-	world_free(&w);
-}
-
 static void serve(size_t i, uint64_t good, uint64_t total)
 {
 	w.seen[i].missing = 0;
@@ -312,7 +285,6 @@ int main(void)
 		cmocka_unit_test(memory_is_never_limited_below_what_is_held),
 		cmocka_unit_test(a_value_the_kernel_rounds_is_written_once),
 		cmocka_unit_test(a_knob_the_kernel_lacks_is_not_planned),
-		cmocka_unit_test(disks_are_shared_by_tier),
 		cmocka_unit_test(a_missed_objective_plans_more),
 		cmocka_unit_test(a_missed_objective_weighs_more_until_it_is_met),
 		cmocka_unit_test(an_automatic_tier_rises_with_misses_and_falls_when_idle),

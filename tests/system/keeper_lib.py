@@ -51,7 +51,7 @@ def mounts():
 
 
 MOUNTS = mounts()
-V1_CPU, V1_MEMORY = "cpu" in MOUNTS, "memory" in MOUNTS
+V1_CPU, V1_MEMORY, V1_BLKIO = (name in MOUNTS for name in ("cpu", "memory", "blkio"))
 
 
 class Group:
@@ -111,6 +111,29 @@ class Group:
                 return path
         return None
 
+    def io_max(self):
+        """{device: (bytes read, written a second)} where there is a limit; None where this host has none such."""
+        v1, v2 = (MOUNTS.get(where, "/nonexistent") + self.path for where in ("blkio", "unified"))
+        found = {}
+        if os.path.exists(v2 + "/io.max"):
+            for line in open(v2 + "/io.max"):
+                device, *words = line.split()
+                limit = dict(word.split("=") for word in words)
+                found[device] = tuple(UNLIMITED if limit[k] == "max" else int(limit[k]) for k in ("rbps", "wbps"))
+            return found
+        for i, way in enumerate(("read", "write")):
+            if not os.path.exists(f"{v1}/blkio.throttle.{way}_bps_device"):
+                return None
+            for line in open(f"{v1}/blkio.throttle.{way}_bps_device"):
+                device, value = line.split()
+                found.setdefault(device, [UNLIMITED, UNLIMITED])[i] = int(value)
+        return {device: tuple(both) for device, both in found.items()}
+
+    def limit_reads(self, device, bytes_per_s):
+        """On v1."""
+        with open(f"{MOUNTS['blkio']}{self.path}/blkio.throttle.read_bps_device", "w") as f:
+            f.write(f"{device} {bytes_per_s}")
+
     def memory_max(self):
         text = open(self.file("memory.limit_in_bytes", "memory.max")).read().strip()
         return UNLIMITED if text == "max" or int(text) > 2**62 else int(text)
@@ -148,6 +171,18 @@ class Group:
                         break
                     except OSError:
                         time.sleep(0.02)
+
+
+def read_directly(group, path):
+    """Seconds for a process of @group to read @path past the page cache; None where that cannot be."""
+    def enter():
+        for d in group.dirs():
+            with open(d + "/cgroup.procs", "w") as procs:
+                procs.write("0")
+    start = time.monotonic()
+    r = subprocess.run(["/usr/bin/dd", "if=" + path, "of=/dev/null", "bs=256K", "iflag=direct"],
+                       preexec_fn=enter, capture_output=True, timeout=30 * SLOW, check=False)
+    return time.monotonic() - start if r.returncode == 0 else None
 
 
 class Keeper:

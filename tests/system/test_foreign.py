@@ -8,9 +8,9 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from keeper_lib import FOREIGN, SLOW, Stage, UNLIMITED, V1_CPU, main, need
+from keeper_lib import FOREIGN, SLOW, Stage, UNLIMITED, V1_BLKIO, V1_CPU, main, need
 
-EPERM = -1
+EPERM, EOPNOTSUPP = -1, -95
 
 
 def write_as_other(path, text):
@@ -61,6 +61,20 @@ def a_foreign_weight_of_disks_is_yielded_to():
         need(got["before"] == 400 and got["after"] == 300 and got["pid"] == p.pid, got)
         need(k.set("io.weight", 200)["err"] == EPERM, "written over")
         need(k.stop() == 0 and open(file).read().split()[-1] == "300", "what they set stays")
+
+
+def a_foreign_limit_of_a_disk_is_yielded_to():
+    with Stage("reads") as (k, g):
+        k.declare(g)
+        if not V1_BLKIO or k.set("io.max", 2**20)["err"] == EOPNOTSUPP:
+            print("  no disk to limit here")
+            return
+        device = next(iter(g.io_max()))
+        g.limit_reads(device, 5 * 2**20)  # the writes' is ours still, and less
+        got = k.notice(FOREIGN)
+        need(got["before"] == 2**20 and got["after"] == 2**20 - 1, got)
+        need(k.set("io.max", 2**21)["err"] == EPERM, "written over")
+        need(k.stop() == 0 and g.io_max()[device][0] == 5 * 2**20, "what they set stays")
 
 
 def adopting_takes_it_back_with_the_first_baseline():
@@ -183,7 +197,7 @@ def a_write_between_two_orders_is_theirs_or_undone():
         print(f"  {theirs} of 10 stayed, the others were written over and undone")
 
 
-main([a_foreign_write_is_yielded_to, adopting_takes_it_back_with_the_first_baseline, yielding_lets_go_without_writing,
-      our_own_writes_are_not_foreign, a_write_while_nobody_ran_is_seen_at_the_start,
-      many_foreign_writes_are_all_noticed_in_time, a_write_between_two_orders_is_theirs_or_undone,
-      a_writer_in_a_loop_is_told_of_once])
+main([a_foreign_write_is_yielded_to, a_foreign_weight_of_disks_is_yielded_to, a_foreign_limit_of_a_disk_is_yielded_to,
+      adopting_takes_it_back_with_the_first_baseline, yielding_lets_go_without_writing, our_own_writes_are_not_foreign,
+      a_write_while_nobody_ran_is_seen_at_the_start, many_foreign_writes_are_all_noticed_in_time,
+      a_write_between_two_orders_is_theirs_or_undone, a_writer_in_a_loop_is_told_of_once])

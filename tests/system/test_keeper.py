@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
-from keeper_lib import Group, HOST, Keeper, MOUNTS, SLOW, Stage, UNLIMITED, V1_CPU, main, need
+from keeper_lib import (Group, HOST, Keeper, MOUNTS, SLOW, Stage, UNLIMITED, V1_BLKIO, V1_CPU, main, need,
+                        read_directly)
 
 EPERM, ENOENT, ESTALE, EOPNOTSUPP, EBUSY, EINVAL, ERANGE = -1, -2, -116, -95, -16, -22, -34
 MIB = 2**20
@@ -47,6 +49,48 @@ def disks_are_shared_where_the_kernel_can():
         read = k.ask("read", target=0, knob="io.weight")
         need(read["baseline"] == 70 and read["state"] == 1, read)
         need(k.stop() == 0 and open(file).read().strip() == before, "the baseline")
+
+
+def reads_are_held_down_and_let_go():
+    with Stage("reads") as (k, g), tempfile.NamedTemporaryFile(dir=k.dir) as f:
+        if g.io_max() is None:
+            k.declare(g)
+            need(k.set("io.max", MIB)["err"] == EOPNOTSUPP, "not here")
+            return
+        f.write(os.urandom(3 * MIB))
+        f.flush()
+        os.fsync(f.fileno())
+        k.declare(g)
+        read = k.ask("read", target=0, knob="io.max")
+        need(read["err"] == 0 and read["after"] == UNLIMITED, read)
+        got = k.set("io.max", 2 * MIB)
+        if got["err"] == EOPNOTSUPP:
+            return  # no disk here that could be limited
+        need(got["err"] == 0 and got["before"] == UNLIMITED and got["after"] == 2 * MIB, got)
+        need(g.io_max() and set(g.io_max().values()) == {(2 * MIB, 2 * MIB)}, g.io_max())
+        took = read_directly(g, f.name)
+        need(took is None or took > 0.7, f"3 MiB at 2 a second took {took} s")
+        need(k.set("io.max", 1)["after"] == 64 * 1024, "never nothing")
+        need(k.set("io.max", "max")["after"] == UNLIMITED and not g.io_max(), g.io_max())
+        need(k.set("io.max", MIB)["err"] == 0, "again")
+        need(k.stop() == 0 and not g.io_max(), g.io_max())
+
+
+def a_limit_of_one_disk_from_before_comes_back():
+    with Stage("disk") as (k, g):
+        if not V1_BLKIO:
+            return  # a disk that can be named is not everywhere
+        k.declare(g)
+        if k.set("io.max", MIB)["err"] == EOPNOTSUPP:
+            return
+        device = next(iter(g.io_max()))
+        need(k.ask("forget", target=0)["err"] == 0 and not g.io_max(), "forget")
+        g.limit_reads(device, 7 * MIB)
+        k.declare(g)
+        got = k.set("io.max", MIB)
+        need(got["err"] == 0 and got["before"] == 7 * MIB - 1, got)  # writes are not
+        need(g.io_max()[device] == (MIB, MIB), g.io_max())
+        need(k.stop() == 0 and g.io_max() == {device: (7 * MIB, UNLIMITED)}, g.io_max())
 
 
 def quota_below_burst_makes_the_burst_give_way():
