@@ -37,7 +37,8 @@ static void learn_io(const struct tick_input *in, const struct tick_service *ts,
 				    (double)NS_PER_S / interval_ns;
 	if (ts->missing & (MISSING_PSI | MISSING_ALL))
 		stalled = 0;
-	s->kept.io_stalled += SMOOTH * (fmin(stalled, 1) - s->kept.io_stalled);
+	stalled = (1 - SMOOTH) * s->kept.io_stalled + SMOOTH * fmin(stalled, 1);
+	s->kept.io_stalled = fmax(stalled, 0); /* leaves out NAN */
 }
 
 static bool uses_disks(const struct service_state *s)
@@ -132,7 +133,7 @@ static void cut(const struct controller *c, const struct service_state *s, uint6
 	double use = s->io_bytes_per_s > SOME ? s->io_bytes_per_s : FIRST;
 
 	w->reason = REASON_IO_CONTENTION;
-	w->keep = since(c, changed_ns) < CUT_TICKS * c->period_ns;
+	w->keep = since(c, changed_ns) < CUT_TICKS * c->period_ns - c->period_ns / 2;
 	w->value = fmin(fmax(CUT * fmin(use, (double)now), LEAST), (double)now);
 }
 

@@ -102,6 +102,17 @@ static void bronze_makes_room_for_who_waits(void **state)
 	world_free(&w);
 }
 
+/* Ticks come a little early, too. */
+static void two_ticks_need_not_be_two_seconds(void **state)
+{
+	(void)state;
+	begin();
+	w.interval_ns = 998 * NS_PER_MS;
+	read_on(100 * MB, 0.4, 3);
+	assert_in_range(knob(BATCH, KNOB_IO_MAX), 49 * MB, 50 * MB);
+	world_free(&w);
+}
+
 static void silver_counts_as_well(void **state)
 {
 	(void)state;
@@ -274,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(disks_are_shared_by_tier),
 		cmocka_unit_test(bronze_makes_room_for_who_waits),
+		cmocka_unit_test(two_ticks_need_not_be_two_seconds),
 		cmocka_unit_test(silver_counts_as_well),
 		cmocka_unit_test(little_waiting_is_no_reason),
 		cmocka_unit_test(bronze_that_waits_itself_is_no_reason),
