@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from keeper_lib import Stage, UNLIMITED, V1_MEMORY, main, need, wait_for
+from keeper_lib import FOREIGN, Stage, UNLIMITED, V1_MEMORY, main, need, wait_for
 
 EBUSY = -16
 MIB = 2**20
@@ -75,6 +75,23 @@ def what_is_squeezed_on_the_way_is_no_baseline():
         need(k.stop() == 0 and open(high).read() == "max\n" and g.memory_max() == UNLIMITED, f"{shrink} left a limit")
 
 
+def a_weight_that_others_set_does_not_end_it():
+    with Stage("weight") as (k, g):
+        weight, high = g.io_weight_file(), g.file("", "memory.high")
+        if not weight:
+            print("  no io.weight here")
+            return
+        k.declare(g)
+        need(k.set("memory.max", 400 * MIB)["err"] == 0 and k.set("io.weight", 400)["err"] == 0, "set")
+        shrink = k.send("set", target=0, knob="memory.max", value=80 * MIB)
+        wait_for(lambda: open(high).read() != "max\n")
+        with open(weight, "w") as f:
+            f.write("default 300")
+        got = k.answer(shrink)
+        need(got["err"] == 0 and g.memory_max() == 80 * MIB, got)
+        need(k.notice(FOREIGN)["after"] == 300, "yielded to")
+
+
 def absurd_sizes_never_reach_the_kernel():
     with Stage("absurd") as (k, g):
         k.declare(g)
@@ -93,4 +110,4 @@ if V1_MEMORY:
     print("memory is on cgroup v1 here: no memory.high to slow a service down with")
     sys.exit(77)
 main([a_service_that_grows_during_the_shrink_is_not_killed, what_is_squeezed_on_the_way_is_no_baseline,
-      absurd_sizes_never_reach_the_kernel])
+      a_weight_that_others_set_does_not_end_it, absurd_sizes_never_reach_the_kernel])
