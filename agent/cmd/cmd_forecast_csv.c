@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/backtest.h"
 #include "agent/base/cleanup.h"
@@ -21,6 +20,7 @@
 #include "agent/cmd/forecast_plot.h"
 #include "agent/csv.h"
 #include "agent/json.h"
+#include "agent/progress.h"
 #include "agent/show.h"
 
 #define DEFAULT_HORIZON 60 /* steps, but no more than a tenth of what there is */
@@ -75,12 +75,6 @@ static struct backtest_conf to_steps(const struct csv_series *s, const struct le
 	c.train = l->train_ns ? (l->train_ns - 1) / s->step_ns + 1 : MAX(s->n / 2, 1);
 	c.stride = l->stride_ns ? (l->stride_ns - 1) / s->step_ns + 1 : c.horizon;
 	return c;
-}
-
-static void show_progress(size_t step, size_t steps)
-{
-	fprintf(stderr, "\r%3zu %%%s", 100 * step / steps, step == steps ? "\r     \r" : "");
-	fflush(stderr);
 }
 
 static json_t *tuned_json(const struct backtest_score *score)
@@ -235,7 +229,7 @@ static int run(struct cmd_args *args, const struct lengths *l)
 	conf.emit = emit;
 	conf.gru = cmd_option(args, "gru") != NULL;
 	conf.tunes = cmd_option(args, "tune") != NULL;
-	conf.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
+	conf.progress = progress_on_terminal();
 	failed = backtest_run(&s, &conf, &score, &e) < 0;
 	effects = score.effects;
 	if (failed) {
