@@ -28,6 +28,14 @@ const char *cmd_option(const struct cmd_args *args, const char *name)
 	return NULL;
 }
 
+const char *cmd_option_nth(const struct cmd_args *args, const char *name, size_t n)
+{
+	for (size_t i = 0; i < args->n_options; i++)
+		if (streq(args->options[i].name, name) && n-- == 0)
+			return args->options[i].value ? args->options[i].value : "";
+	return NULL;
+}
+
 const struct cmd *cmd_find(const char *name)
 {
 	for (size_t i = 0; i < cmd_table_size; i++)

@@ -19,7 +19,7 @@ struct cmd_args;
 
 struct cmd_option {
 	const char *name;    /* "policies", without the dashes */
-	const char *metavar; /* "DIR"; NULL: a switch */
+	const char *metavar; /* "DIR"; "FILE...": may be given again for one more; NULL: a switch */
 	const char *help;
 };
 
@@ -50,6 +50,8 @@ struct cmd_args {
 
 /* Value of option @name: NULL when not given, "" for a switch that is. The last one wins. */
 const char *cmd_option(const struct cmd_args *args, const char *name);
+/* Value @n, from 0, of option @name, in the order they were given; NULL past the last. */
+const char *cmd_option_nth(const struct cmd_args *args, const char *name, size_t n);
 
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_size;

@@ -9,7 +9,6 @@
 #include "agent/base/cleanup.h"
 
 #define PERIOD_NS   (100 * NS_PER_MS)
-#define CSV_TIME    64
 #define KNOWN_KNOBS (1u << KNOB_CPU_MAX | 1u << KNOB_CPU_WEIGHT)
 
 struct replay {
@@ -18,10 +17,14 @@ struct replay {
 	struct tick_api *apis; /* [n_apis + 1], all nothing: only CPU was recorded */
 	uint64_t limit;        /* of cpu.max in force */
 	uint64_t weight;
+	uint64_t now_mono_ns;
 	double reserved_mcpu; /* by the plan in force; NAN: none yet */
-	const char *reason;
-	double limit_before_mcpu; /* of the scored step before; NAN: none */
-	double used_sum, limit_sum;
+	double read_mcpu;     /* of its demand; NAN: nothing */
+	struct forecast demand;
+	bool forecast_made;
+	enum reason reason;
+	double limit_before_mcpu;            /* of the scored step before; NAN: none */
+	double used_sum, limit_sum, seconds; /* mcpu-seconds; of the scored steps */
 };
 
 static void replay_close(struct replay *r)
@@ -43,18 +46,17 @@ static double limit_mcpu(const struct replay *r)
 }
 
 /* The step as a cgroup would have shown it under the limit in force. */
-static void show(const struct replay *r, double used_mcpu, struct tick_service *ts)
+static void show(const struct replay *r, const struct replay_step *step, struct tick_service *ts)
 {
-	uint64_t step_ns = r->conf->used->step_ns;
-	double step_us = (double)step_ns / (double)NS_PER_US;
-	double over = 0;
+	double step_us = (double)step->interval_ns / (double)NS_PER_US;
+	double used_mcpu = step->used_mcpu, over = 0;
 
 	*ts = (struct tick_service){
 		.missing = MISSING_MEMORY | MISSING_PSI | MISSING_APIS,
 		.known = KNOWN_KNOBS,
 		.baseline_known = KNOWN_KNOBS,
 		.apis = r->apis,
-		.nr_periods = MAX(step_ns / PERIOD_NS, 1),
+		.nr_periods = MAX(step->interval_ns / PERIOD_NS, 1),
 	};
 	ts->knob[KNOB_CPU_MAX] = r->limit;
 	ts->baseline[KNOB_CPU_MAX] = UNLIMITED;
@@ -73,13 +75,35 @@ static void show(const struct replay *r, double used_mcpu, struct tick_service *
 	ts->throttled_us = (uint64_t)(over * step_us + 0.5);
 }
 
+/* The demand as the plan read it: a number behind the limit, or at the policy's quantile. */
+static double read_demand(const struct replay *r, const struct plan_entry *max,
+			  const struct plan_service *ps)
+{
+	const struct policy_service *p = &r->conf->set->services[0];
+	double level = isfinite(p->forecast.quantile)
+			       ? p->forecast.quantile
+			       : r->conf->set->host.tiers[ps->effective_tier].quantile;
+
+	for (size_t i = 0; i < max->n_inputs; i++)
+		if (streq(max->inputs[i].name, "demand_mcpu"))
+			return max->inputs[i].value;
+	return forecast_at(&ps->demand_mcpu, level);
+}
+
 static void obey(struct replay *r, const struct plan *plan, struct replay_result *res)
 {
+	const struct plan_service *ps = &plan->services[0];
+
+	r->reserved_mcpu = ps->planned_mcpu;
+	r->demand = ps->demand_mcpu;
+	r->forecast_made = ps->demand_mcpu.q[Q99] > 0;
 	for (size_t i = 0; i < plan->n_entries; i++) {
 		const struct plan_entry *e = &plan->entries[i];
 
-		if (e->knob == KNOB_CPU_MAX)
-			r->reason = reason_rows[e->reason].name;
+		if (e->knob == KNOB_CPU_MAX) {
+			r->reason = (enum reason)e->reason;
+			r->read_mcpu = r->forecast_made ? read_demand(r, e, ps) : NAN;
+		}
 		if (!e->change)
 			continue;
 		if (e->knob == KNOB_CPU_MAX) {
@@ -90,7 +114,6 @@ static void obey(struct replay *r, const struct plan *plan, struct replay_result
 		}
 		tick_written(r->controller, e, e->value, 0);
 	}
-	r->reserved_mcpu = plan->services[0].planned_mcpu;
 }
 
 static void search_periods(struct controller *c)
@@ -103,64 +126,58 @@ static void search_periods(struct controller *c)
 	}
 }
 
-static void score(struct replay *r, double used, double limit, struct replay_result *res)
+static void score(struct replay *r, const struct replay_step *step, double limit,
+		  struct replay_result *res)
 {
+	double seconds = (double)step->interval_ns / (double)NS_PER_S;
+	bool is_short = step->used_mcpu > limit;
+
 	res->scored++;
-	r->used_sum += used;
-	r->limit_sum += limit;
-	res->short_steps += used > limit;
+	r->seconds += seconds;
+	r->used_sum += step->used_mcpu * seconds;
+	r->limit_sum += limit * seconds;
+	res->short_steps += is_short;
+	res->short_minutes += is_short ? seconds / (double)S_PER_MIN : 0;
 	if (fabs(limit - r->limit_before_mcpu) > REPLAY_MOVE * r->limit_before_mcpu)
 		res->moves++;
 	r->limit_before_mcpu = limit;
 }
 
-static int emit_step(const struct replay *r, size_t i, double used, double limit)
+static void step(struct replay *r, const struct replay_step *now, struct replay_result *res)
 {
-	char at[CSV_TIME];
-	FILE *f = r->conf->emit;
-
-	if (!f)
-		return 0;
-	csv_format_time(at, sizeof(at), r->conf->used, i);
-	if (isfinite(used))
-		(void)fprintf(f, "%s,%.3f,%.3f,%s\n", at, used, limit, r->reason);
-	else
-		(void)fprintf(f, "%s,,%.3f,%s\n", at, limit, r->reason);
-	return ferror(f) ? -EIO : 0;
-}
-
-static void step(struct replay *r, size_t i, double used, struct replay_result *res)
-{
-	const struct csv_series *s = r->conf->used;
 	struct tick_service ts;
 	struct tick_input in = {
-		.now_mono_ns = (i + 1) * s->step_ns,
-		.now_real_ns = s->start_real_ns + (int64_t)((i + 1) * s->step_ns),
-		.interval_ns = s->step_ns,
+		.now_mono_ns = r->now_mono_ns,
+		.now_real_ns = now->ends_real_ns,
+		.interval_ns = now->interval_ns,
 		.host_cpu_used_mcpu = UNLIMITED,
 		.host_memory_available_bytes = UNLIMITED,
 		.services = &ts,
 	};
 
-	show(r, used, &ts);
+	show(r, now, &ts);
 	obey(r, tick_once(r->controller, &in), res);
 	search_periods(r->controller);
 }
 
 static void summarise(const struct replay *r, struct replay_result *res)
 {
-	double n = (double)res->scored;
-	double days = n * (double)r->conf->used->step_ns / (double)(S_PER_DAY * NS_PER_S);
+	double mcpu_h = (double)MCPU * (double)S_PER_H;
 
 	res->used_mean_mcpu = res->limit_mean_mcpu = NAN;
 	res->slack = res->violations = res->moves_per_day = NAN;
-	if (res->scored == 0)
+	res->reserved_core_h = res->used_core_h = NAN;
+	if (res->scored == 0) {
+		res->short_minutes = NAN;
 		return;
-	res->used_mean_mcpu = r->used_sum / n;
-	res->limit_mean_mcpu = r->limit_sum / n;
+	}
+	res->used_mean_mcpu = r->used_sum / r->seconds;
+	res->limit_mean_mcpu = r->limit_sum / r->seconds;
 	res->slack = r->limit_sum > 0 ? 1 - r->used_sum / r->limit_sum : 0;
-	res->violations = (double)res->short_steps / n;
-	res->moves_per_day = (double)res->moves / days;
+	res->violations = (double)res->short_steps / (double)res->scored;
+	res->moves_per_day = (double)res->moves / (r->seconds / (double)S_PER_DAY);
+	res->reserved_core_h = r->limit_sum / mcpu_h;
+	res->used_core_h = r->used_sum / mcpu_h;
 }
 
 static int replay_open(const struct replay_conf *conf, struct replay *r, struct err *e)
@@ -168,41 +185,65 @@ static int replay_open(const struct replay_conf *conf, struct replay *r, struct 
 	int err;
 
 	*r = (struct replay){.conf = conf, .limit = UNLIMITED, .weight = 100};
-	r->reserved_mcpu = r->limit_before_mcpu = NAN;
-	r->reason = reason_rows[REASON_WARMING_UP].name;
+	r->reserved_mcpu = r->limit_before_mcpu = r->read_mcpu = NAN;
+	r->reason = REASON_WARMING_UP;
 	if (conf->set->n_services != 1)
 		return err_say(e, -EINVAL, "replay takes the policy of one service");
 	r->apis = calloc(conf->set->services[0].n_apis + 1, sizeof(*r->apis));
 	if (!r->apis)
 		return err_set(e, -ENOMEM, "replay");
-	err = controller_new(conf->set, &conf->facts, conf->used->step_ns, &r->controller);
+	err = controller_new(conf->set, &conf->facts, conf->load->step_ns, &r->controller);
 	return err < 0 ? err_set(e, err, "start the planner") : 0;
+}
+
+/* One step of the recording: what was in force is shown and scored, then the planner sees it. */
+static int replay_step(struct replay *r, size_t i, struct replay_result *res)
+{
+	const struct replay_conf *c = r->conf;
+	struct replay_step now;
+	struct replay_now look = {
+		.index = i,
+		.step = &now,
+		.limit_mcpu = limit_mcpu(r),
+		.reason = r->reason,
+		.demand = r->forecast_made ? &r->demand : NULL,
+		.read_mcpu = r->read_mcpu,
+	};
+	int err = 0;
+
+	c->load->read(c->load->arg, i, &now);
+	look.skipped = r->now_mono_ns < c->skip_ns;
+	look.scored = !look.skipped && isfinite(now.used_mcpu);
+	if (c->look)
+		err = c->look(c->arg, &look);
+	if (err < 0)
+		return err;
+	if (look.scored)
+		score(r, &now, look.limit_mcpu, res);
+	r->now_mono_ns += now.interval_ns;
+	step(r, &now, res);
+	res->steps++;
+	return 0;
 }
 
 int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct err *e)
 {
 	_cleanup_(replay_close) struct replay r = {};
 	struct replay_result res = {};
+	size_t n = conf->load->n, some = n / 200 + 1, all = MAX(conf->parts, 1) * n;
 	int err = replay_open(conf, &r, e);
 
-	if (err < 0)
-		return err;
-	if (conf->emit)
-		(void)fputs("time,used_mcpu,limit_mcpu,reason\n", conf->emit);
-	for (size_t i = 0; i < conf->used->n; i++) {
-		double used = conf->used->values[i] * conf->scale;
-		double limit = limit_mcpu(&r);
-
-		if (!isfinite(used) || used < 0)
-			used = NAN;
-		err = emit_step(&r, i, used, limit);
+	for (size_t i = 0; err == 0 && i < n; i++) {
+		if (conf->progress && i % some == 0)
+			conf->progress(conf->part * n + i, all);
+		err = replay_step(&r, i, &res);
 		if (err < 0)
 			return err_set(e, err, "write the steps");
-		if (isfinite(used) && i * conf->used->step_ns >= conf->skip_ns)
-			score(&r, used, limit, &res);
-		step(&r, i, used, &res);
-		res.steps++;
 	}
+	if (err < 0)
+		return err;
+	if (conf->progress && conf->part + 1 >= conf->parts)
+		conf->progress(all, all);
 	summarise(&r, &res);
 	*ret = res;
 	return 0;

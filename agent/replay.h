@@ -1,23 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* replay.h - the planner over a recorded CPU use, in virtual time. */
+/* replay.h - the planner over what was recorded of one service, in virtual time. */
 #ifndef FORESHAPE_REPLAY_H
 #define FORESHAPE_REPLAY_H
 
-#include <stdio.h>
-
 #include "agent/base/err.h"
 #include "agent/csv.h"
+#include "agent/progress.h"
 #include "shaping/tick.h"
 
 #define REPLAY_MOVE 0.1 /* a change of the limit by more than this part is a move */
 
+/* What was recorded over one step; NAN: not measured. */
+struct replay_step {
+	int64_t ends_real_ns;
+	uint64_t interval_ns;
+	double used_mcpu;
+};
+
+/* A recording, read step by step from the first to the last, once for each policy. */
+struct replay_load {
+	size_t n;
+	uint64_t step_ns; /* of most steps: the planner's period */
+	void (*read)(const void *arg, size_t i, struct replay_step *ret);
+	const void *arg;
+};
+
+/* A step that is over. */
+struct replay_now {
+	size_t index;
+	const struct replay_step *step;
+	double limit_mcpu;    /* in force during it, always a number */
+	bool skipped, scored; /* within the skipped start; after it, with a value */
+	enum reason reason;   /* of the limit */
+	/* The peak over the lead as it was forecast before the step; NULL: nothing was yet. */
+	const struct forecast *demand;
+	double read_mcpu; /* what the plan read of it; NAN: nothing */
+};
+
 struct replay_conf {
-	const struct csv_series *used; /* of one service */
-	double scale;                  /* values times this are mcpu */
-	const struct policy_set *set;  /* of one service */
+	const struct replay_load *load;
+	const struct policy_set *set; /* of one service */
 	struct host_facts facts;
-	uint64_t skip_ns; /* of the start: planned and written out, but not scored */
-	FILE *emit;       /* time,used_mcpu,limit_mcpu,reason a step; NULL: nowhere */
+	uint64_t skip_ns; /* of the start: planned, but not scored */
+	/* After each step; a negative errno ends the replay. NULL: nobody asks. */
+	int (*look)(void *arg, const struct replay_now *now);
+	void *arg;
+	progress_t *progress; /* NULL: nobody asks */
+	size_t part, parts;   /* of what progress tells: this replay is the @part-th, from 0 */
 };
 
 struct replay_result {
@@ -27,6 +56,8 @@ struct replay_result {
 	double slack;      /* 1 - used / limit */
 	double violations; /* share of scored steps whose use was above the limit in force */
 	double moves_per_day;
+	double short_minutes;                /* of scored steps, with more use than the limit */
+	double reserved_core_h, used_core_h; /* over the scored steps: the cost */
 	size_t changes,
 		moves;      /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
 	size_t short_steps; /* scored, with more use than the limit in force */
@@ -38,8 +69,15 @@ struct replay_result {
  * it as throttled periods, excess / use of them, since that is all a cgroup shows. A service
  * without a limit (mode reserve) is scored by what the plan reserves for it, and before there is a
  * plan by the host's capacity. Period searches run at once, so the result depends on the input
- * alone. Returns 0, -ENOMEM, -EINVAL (not one service), -EIO (emit).
+ * alone. Returns 0, -ENOMEM, -EINVAL (not one service), or what conf->look returned.
  */
 int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct err *e);
+
+/* One column of a CSV file as a recording of CPU use: @scale times a value is mcpu. */
+struct replay_csv {
+	const struct csv_series *used;
+	double scale;
+};
+struct replay_load replay_csv_load(const struct replay_csv *csv);
 
 #endif

@@ -182,6 +182,18 @@ static void of_an_option_given_twice_the_last_one_wins(void **state)
 	assert_null(cmd_option(&args, "db"));
 }
 
+static void values_of_an_option_given_twice_are_all_there(void **state)
+{
+	struct cmd_args args = {.n_options = 3,
+				.options = {{"policy", "a"}, {"all"}, {"policy", "b"}}};
+
+	assert_string_equal(cmd_option_nth(&args, "policy", 0), "a");
+	assert_string_equal(cmd_option_nth(&args, "policy", 1), "b");
+	assert_null(cmd_option_nth(&args, "policy", 2));
+	assert_string_equal(cmd_option_nth(&args, "all", 0), "");
+	assert_null(cmd_option_nth(&args, "db", 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +206,7 @@ int main(void)
 		cmocka_unit_test(misuse_exits_2),
 		cmocka_unit_test(without_an_agent_the_code_is_69),
 		cmocka_unit_test(of_an_option_given_twice_the_last_one_wins),
+		cmocka_unit_test(values_of_an_option_given_twice_are_all_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,9 @@ import csv
 import datetime
 import json
 import os
+import pty
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -113,6 +115,82 @@ def test_output(d, cap, reserve):
           and 0 < s["slack"] < 0.9, s)
 
 
+def test_several(d, cap, reserve):
+    """Each of several policies does what it does alone, in the same call."""
+    used = trace(os.path.join(d, "many.csv"), square(12, random.Random(5)))
+    low = write(os.path.join(d, "low.yaml"), CAP.replace("0.99", "0.5"))
+    base = ["--csv", used, "--scale", "1000", "--json"]
+    alone = [json.loads(replay(*base, "--policy", p).stdout) for p in (cap, reserve, low)]
+    for name, words in (("options", ["--policy", cap, "--policy", reserve, "--policy", low]),
+                        ("words", [cap, reserve, low]), ("both", ["--policy", cap, reserve, low])):
+        r = json.loads(replay(*base, *words).stdout)
+        check(f"several_by_{name}", r["schema"] == 1 and "compare" not in r and len(r["policies"]) == 3 and all(
+            one[k] == many[k] for one, many in zip(alone, r["policies"]) for k in one
+            if k not in ("schema", "steps_per_s", "times_real_time")), r)
+    s, steps = alone[0], run_pair(d, square(12, random.Random(5)), cap, "many2")[1]
+    limit = [float(r["limit_mcpu"]) for r in steps]
+    check("cost_in_core_hours", abs(s["reserved_core_h"] - sum(limit) / 60000) < 1e-3
+          and abs(s["used_core_h"] - sum(float(r["used_mcpu"]) for r in steps) / 60000) < 1e-3, s)
+    check("minutes_with_too_little", s["short_minutes"] == s["violation_steps"] and s["slo_expected"] is None, s)
+    text = replay(*base[:-1], cap, low).stdout
+    check("a_row_a_policy", "low.yaml" in text and "cap.yaml" in text and "CORE-HOURS" in text, text)
+
+
+def differing(one, two):
+    """(steps, stretches, length of the longest) in which limits differ by more than 10 %."""
+    signs = [(a > 1.1 * b) - (b > 1.1 * a) for a, b in zip(one, two)]
+    runs, length = [], 0
+    for i, s in enumerate(signs):
+        length = length + 1 if i and s == signs[i - 1] else 1
+        if s and (i + 1 == len(signs) or signs[i + 1] != s):
+            runs.append(length)
+    return sum(map(bool, signs)), len(runs), max(runs)
+
+
+def test_compare(d, cap):
+    values = square(24, random.Random(6))
+    low = write(os.path.join(d, "lower.yaml"), CAP.replace("0.99", "0.6"))
+    one, two = [run_pair(d, values, p, n)[1] for p, n in ((cap, "cmp1"), (low, "cmp2"))]
+    base = ["--csv", os.path.join(d, "cmp1.csv"), "--scale", "1000"]
+    r = replay(*base, "--compare", cap, low, "--json")
+    c = json.loads(r.stdout)["compare"]
+    limits = [[float(s["limit_mcpu"]) for s in steps] for steps in (one, two)]
+    check("compare_counts", (c["steps_differ"], c["stretches"], c["longest"][0]["steps"]) == differing(*limits)
+          and c["compared"] == len(values), c)
+    first = c["longest"][0]
+    at = [s["time"] for s in one].index(first["from"])
+    there = range(at, at + first["steps"])
+    check("compare_tells_where_and_why", one[there[-1]]["time"] == first["to"] and all(
+        abs(first["limits_mean_mcpu"][k] - sum(limits[k][i] for i in there) / len(there)) < 1
+        and first["reasons"][k] in {steps[i]["reason"] for i in there} for k, steps in ((0, one), (1, two)))
+        and abs(first["used_mean_mcpu"] - sum(float(one[i]["used_mcpu"]) for i in there) / len(there)) < 0.1, first)
+    text = replay(*base, "--compare", "--policy", cap, "--policy", low).stdout
+    check("compare_for_people", f"A is {cap}\n" in text and f"B is {low}\n" in text and "WHY B" in text
+          and f"in {c['steps_differ']} of {len(values)} steps" in text, text)
+    c = json.loads(replay(*base, "--compare", cap, cap, "--json").stdout)["compare"]
+    check("equal_policies_do_not_differ", c["steps_differ"] == 0 and c["longest"] == [], c)
+
+
+def test_progress(d, cap):
+    """On a terminal a bar, which ends gone; elsewhere nothing."""
+    used = trace(os.path.join(d, "bar.csv"), square(24, random.Random(7)))
+    words = ["--csv", used, "--scale", "1000", cap, cap]
+    master, slave = pty.openpty()
+    p = subprocess.run([BIN, "replay", *words], stdout=subprocess.DEVNULL, stderr=slave, timeout=60, check=False)
+    os.close(slave)
+    seen = b""
+    try:
+        while more := os.read(master, 65536):
+            seen += more
+    except OSError:  # all is read and nobody holds the other end
+        pass
+    os.close(master)
+    shown = [int(n) for n in re.findall(rb"(\d+) %", seen)]
+    check("a_bar_on_a_terminal", p.returncode == 0 and len(set(shown)) > 50 and shown == sorted(shown)
+          and seen.endswith(b" \r"), seen[-200:])
+    check("no_bar_elsewhere", replay(*words).stderr == "")
+
+
 def test_ceiling(d):
     """Use far above the ceiling: the limit goes there once and stays, and says why."""
     policy = write(os.path.join(d, "ceiling.yaml"), CAP.replace("floor: 100m", "ceiling: 4"))
@@ -182,6 +260,11 @@ def test_errors(d, cap):
     broken = write(os.path.join(d, "broken.yaml"), CAP.replace("tier: gold", "teir: gold"))
     for name, args, code, says in [
             ("no_options", [], 2, "--csv"),
+            ("no_policy", ["--csv", good], 2, "--policy"),
+            ("compare_one", ["--csv", good, "--compare", cap], 2, "two policies"),
+            ("emit_two", ["--csv", good, cap, cap, "--emit", os.path.join(d, "no")], 2, "one policy"),
+            ("too_many", ["--csv", good] + [cap] * 17, 2, "16 policies"),
+            ("second_broken", ["--csv", good, cap, broken], 2, "broken.yaml:3:1"),
             ("letters", ["--csv", letters, "--policy", cap], 1, "letters.csv:3"),
             ("steps_beyond_time", ["--csv", long, "--step", "400w", "--policy", cap], 1, "step right"),
             ("no_such_csv", ["--csv", os.path.join(d, "none"), "--policy", cap], 1, "none"),
@@ -202,6 +285,9 @@ def main():
         cap = write(os.path.join(d, "cap.yaml"), CAP)
         reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
         test_output(d, cap, reserve)
+        test_several(d, cap, reserve)
+        test_compare(d, cap)
+        test_progress(d, cap)
         test_ceiling(d)
         test_input(d, cap)
         test_calendar(d)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* replay_job.h - one call of foreshape replay: the recording, the policies, what came of each. */
+#ifndef FORESHAPE_REPLAY_JOB_H
+#define FORESHAPE_REPLAY_JOB_H
+
+#include <stdio.h>
+
+#include "agent/cmd.h"
+#include "agent/replay.h"
+#include "agent/replay_compare.h"
+#include "policies/policy.h"
+
+#define REPLAY_MAX_POLICIES 16
+
+struct replay_try {
+	const char *name; /* of the policy's file */
+	struct policy_set *set;
+	struct policy_errors errors;
+	struct replay_result result;
+	struct replay_trace trace; /* where two are compared */
+};
+
+struct replay_job {
+	struct csv_series used;
+	struct replay_csv csv;
+	uint64_t step_ns; /* asked for; 0: not */
+	struct host_facts facts;
+	uint64_t skip_ns;
+	struct replay_try tries[REPLAY_MAX_POLICIES];
+	size_t n_tries;
+	FILE *emit;     /* NULL: not wanted */
+	double seconds; /* that all replays took */
+};
+
+/* replay_policies.c: reads the policies that @args name. EXIT_OK, or what was said. */
+int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args,
+			 struct replay_job *job);
+
+/* replay_report.c: prints what came of it. @d NULL: nothing was compared. EXIT_OK or EXIT_FAILED.
+ */
+int replay_report_json(const struct replay_job *job, const struct replay_difference *d);
+void replay_report_text(const struct replay_job *job, const struct replay_difference *d);
+
+#endif

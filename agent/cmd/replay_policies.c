@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* replay_policies.c - the policies a recording is replayed through. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/cmd/replay_job.h"
+
+static void print_findings(const struct policy_errors *errors)
+{
+	char text[1024];
+
+	for (size_t i = 0; i < errors->n; i++)
+		(void)fprintf(stderr, "%s\n",
+			      policy_error_format(&errors->list[i], text, sizeof(text)));
+}
+
+static int load(const char *host_name, const struct replay_job *job, struct replay_try *t)
+{
+	const char *names[] = {t->name, host_name};
+	_cleanup_(closep) int policy = open(names[0], O_RDONLY | O_CLOEXEC);
+	_cleanup_(closep) int host = names[1] ? open(names[1], O_RDONLY | O_CLOEXEC) : -1;
+	const struct policy_input in[] = {{.name = names[0],
+					   .fd = policy,
+					   .dir_fd = AT_FDCWD,
+					   .at = names[0],
+					   .now_real_ns = job->used.start_real_ns},
+					  {.name = names[1], .fd = host, .is_host = true}};
+	struct err e = {};
+	int r;
+
+	if (policy < 0 || (names[1] && host < 0)) {
+		err_set(&e, -errno, "open %s", names[policy < 0 ? 0 : 1]);
+		return cmd_failed(e.text);
+	}
+	r = policy_load(in, names[1] ? 2 : 1, job->facts.capacity_mcpu, job->facts.memory_bytes,
+			&t->set, &t->errors);
+	print_findings(&t->errors);
+	if (r < 0)
+		return r == -EINVAL ? EXIT_USAGE : cmd_failed("policies: out of memory");
+	if (t->set->n_services == 1)
+		return EXIT_OK;
+	(void)fprintf(stderr, "foreshape replay: %s is the policy of no service\n", names[0]);
+	return EXIT_USAGE;
+}
+
+/* The @i-th policy named, those of --policy before words; NULL past the last. */
+static const char *named(const struct cmd_args *args, size_t i)
+{
+	size_t n = 0;
+
+	for (const char *name; (name = cmd_option_nth(args, "policy", n)); n++)
+		if (n == i)
+			return name;
+	return i - n < args->n_words ? args->words[i - n] : NULL;
+}
+
+int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args, struct replay_job *job)
+{
+	int r = EXIT_OK;
+
+	for (const char *name; r == EXIT_OK && (name = named(args, job->n_tries));) {
+		struct replay_try *t = &job->tries[job->n_tries];
+
+		if (job->n_tries == REPLAY_MAX_POLICIES)
+			return cmd_usage(cmd, "takes up to %d policies", REPLAY_MAX_POLICIES);
+		t->name = name;
+		job->n_tries++;
+		r = load(cmd_option(args, "host"), job, t);
+	}
+	return r;
+}
