@@ -60,7 +60,7 @@ LINT_DEBS := clang-format clang-tidy man-db libclang-rt-14-dev
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps test-deps clean demo test systest vmtest lint install uninstall
+.PHONY: all plot deps test-deps clean demo test systest vmtest lint install uninstall
 all: $(BUILD)/foreshape man
 # Sub-makes, so that nothing is built before the packages are in.
 demo test vmtest lint: export DEBIAN_FRONTEND := noninteractive
@@ -113,6 +113,12 @@ lint:
 	@tests/deps $(DEBS) $(TEST_DEBS) $(LINT_DEBS)
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@BUILD=$(BUILD) tests/lint
+
+# make plot CSV=use.csv POLICY='a.yaml [b.yaml]' OUT=a.svg [ARGS='--scale 1000']
+plot: $(BUILD)/foreshape
+	@[ -n "$(CSV)" ] && [ -n "$(POLICY)" ] && [ -n "$(OUT)" ] || \
+		{ echo "make plot CSV=FILE POLICY='FILE [FILE]' OUT=FILE.svg [ARGS='--scale 1000']"; exit 2; }
+	@$(BUILD)/foreshape replay --csv "$(CSV)" --svg "$(OUT)" $(ARGS) -- $(POLICY)
 
 # forecast/ for other programs: one object whose own names are local, the others start with fsh_.
 FORECAST_LIB = $(BUILD)/libforeshape-forecast.a

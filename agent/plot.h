@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plot.h - what a picture of a forecast shows: values, median and bands over time, and where the
- * ticks of its axes go. chart.h draws it on a terminal, svg.h as an SVG file.
+ * plot.h - what a picture shows: values, median, bands and limits over time, and where the ticks of
+ * its axes go. chart.h draws a forecast on a terminal, svg.h and svg_replay.h draw SVG files.
  */
 #ifndef FORESHAPE_PLOT_H
 #define FORESHAPE_PLOT_H
@@ -12,16 +12,37 @@
 
 #include "forecast/forecast.h"
 
-enum { PLOT_VALUE, PLOT_Q05, PLOT_Q25, PLOT_Q50, PLOT_Q75, PLOT_Q95, PLOT_CURVES };
+enum {
+	PLOT_VALUE, /* measured; the largest where a point is a span of time */
+	PLOT_Q05,
+	PLOT_Q25,
+	PLOT_Q50,
+	PLOT_Q75,
+	PLOT_Q95,
+	/* Of a replay, in which a point is a span of time. */
+	PLOT_LEAST, /* measured */
+	PLOT_SHORT, /* the largest use that was above the limit */
+	PLOT_READ,  /* of the forecast by the plan */
+	PLOT_LIMIT, /* at the end of the span; then the least and the largest in it */
+	PLOT_LIMIT_LO,
+	PLOT_LIMIT_HI,
+	PLOT_OTHER, /* the same of another policy */
+	PLOT_OTHER_LO,
+	PLOT_OTHER_HI,
+	PLOT_CURVES,
+	PLOT_LEVELS_END = PLOT_Q95 + 1,
+};
 
 /* NAN: nothing known of that curve there. */
 struct plot_point {
-	int64_t at_ns; /* from the origin, the newest step known to the forecast; ascending */
+	/* From the origin, the newest step known to the forecast or the start of a replay;
+	 * ascending. */
+	int64_t at_ns;
 	double v[PLOT_CURVES];
 };
 
 struct plot {
-	char title[160], basis[360];
+	char title[160], basis[480];
 	const char *unit;       /* "CPUs"; "": none is known */
 	bool clock;             /* times are those of a clock, not just distances */
 	int64_t origin_real_ns; /* where there is a clock */

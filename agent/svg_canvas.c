@@ -175,7 +175,7 @@ static void draw_axes(const struct canvas *c)
 /* Texts over the picture: the title, and what is under it on up to two lines. */
 static void draw_title(const struct canvas *c, const char *under)
 {
-	char first[512];
+	char first[sizeof(c->p->basis) + 32];
 
 	fputs("<text x=\"24\" y=\"30\" font-size=\"18\" font-weight=\"bold\" fill=\"" CANVAS_MEASURED
 	      "\">",

@@ -6,7 +6,7 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
-#include "agent/cmd/replay_job.h"
+#include "agent/cmd/replay_plot.h"
 
 #define CAPACITY_MCPU (64 * MCPU) /* of the virtual host, so that a result is the same on any */
 #define MEMORY_BYTES  (64 * KIB * MIB)
@@ -24,6 +24,7 @@ static const struct cmd_option options[] = {
 	{ "host", "FILE", "host.yaml; default its defaults" },
 	{ "cpus", "N", "CPUs of the virtual host (200m, 4); default 64" },
 	{ "skip", "DURATION", "plan over so much of the start, but do not score it" },
+	{ "svg", "FILE", "draw use, forecast, limit and what was too little (of one policy or two)" },
 	{ "emit", "FILE", "write time,used_mcpu,limit_mcpu,reason of every step (of one policy)" },
 	{ NULL, NULL, NULL },
 };
@@ -32,6 +33,7 @@ static const struct cmd_option options[] = {
 static void job_close(struct replay_job *j)
 {
 	csv_free(&j->used);
+	plot_free(&j->plot.p);
 	for (size_t i = 0; i < j->n_tries; i++) {
 		policy_set_free(j->tries[i].set);
 		policy_errors_free(&j->tries[i].errors);
@@ -70,6 +72,8 @@ static int read_load(const struct cmd_args *args, struct replay_job *j)
 	if (csv_read(cmd_option(args, "csv"), cmd_option(args, "column"), j->step_ns, &j->used,
 		     &e) < 0)
 		return cmd_failed(e.text);
+	j->load = replay_csv_load(&j->csv);
+	j->clock = j->used.start_real_ns != 0;
 	return EXIT_OK;
 }
 
@@ -95,6 +99,8 @@ static int check_policies(const struct cmd *cmd, const struct cmd_args *args,
 		return cmd_usage(cmd, "takes --policy FILE");
 	if (cmd_option(args, "compare") && j->n_tries != 2)
 		return cmd_usage(cmd, "--compare takes two policies");
+	if (cmd_option(args, "svg") && j->n_tries > 2)
+		return cmd_usage(cmd, "--svg takes one policy or two");
 	if (cmd_option(args, "emit") && j->n_tries != 1)
 		return cmd_usage(cmd, "--emit takes one policy");
 	return EXIT_OK;
@@ -111,7 +117,7 @@ static double seconds_now(void)
 /* Who is told of the steps of one replay. */
 struct looker {
 	struct replay_job *job;
-	struct replay_try *now;
+	size_t which; /* of its policies */
 };
 
 static int emit_step(FILE *f, const struct csv_series *s, const struct replay_now *now)
@@ -131,18 +137,21 @@ static int emit_step(FILE *f, const struct csv_series *s, const struct replay_no
 static int look(void *arg, const struct replay_now *now)
 {
 	const struct looker *l = arg;
+	struct replay_trace *trace = &l->job->tries[l->which].trace;
 
-	if (l->now->trace.room > 0)
-		replay_trace_take(&l->now->trace, now);
+	if (trace->room > 0)
+		replay_trace_take(trace, now);
+	if (l->job->drawn)
+		replay_plot_take(l->job, l->which, now);
 	return l->job->emit ? emit_step(l->job->emit, &l->job->used, now) : 0;
 }
 
-static int replay_one(struct replay_job *j, const struct replay_load *load, size_t i, struct err *e)
+static int replay_one(struct replay_job *j, size_t i, struct err *e)
 {
-	struct looker l = {j, &j->tries[i]};
+	struct looker l = {j, i};
 	const struct replay_conf conf = {
-		.load = load,
-		.set = l.now->set,
+		.load = &j->load,
+		.set = j->tries[i].set,
 		.facts = j->facts,
 		.skip_ns = j->skip_ns,
 		.look = look,
@@ -152,24 +161,25 @@ static int replay_one(struct replay_job *j, const struct replay_load *load, size
 		.parts = j->n_tries,
 	};
 
-	return replay_run(&conf, &l.now->result, e);
+	return replay_run(&conf, &j->tries[i].result, e);
 }
 
 /* All of them, one after the other, over the same steps. */
 static int replay_all(const struct cmd_args *args, struct replay_job *j)
 {
-	const struct replay_load load = replay_csv_load(&j->csv);
 	bool compare = cmd_option(args, "compare") != NULL;
+	const char *svg = cmd_option(args, "svg");
 	struct err e = {};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && compare && i < j->n_tries; i++)
-		r = replay_trace_new(load.n, &j->tries[i].trace);
+		r = replay_trace_new(j->load.n, &j->tries[i].trace);
 	if (r < 0)
 		return cmd_failed("out of memory");
+	j->drawn = svg != NULL;
 	j->seconds = seconds_now();
 	for (size_t i = 0; r == 0 && i < j->n_tries; i++)
-		r = replay_one(j, &load, i, &e);
+		r = replay_one(j, i, &e);
 	if (r < 0)
 		return cmd_failed(e.text);
 	j->seconds = fmax(seconds_now() - j->seconds, 1e-9);
@@ -177,7 +187,7 @@ static int replay_all(const struct cmd_args *args, struct replay_job *j)
 		err_set(&e, -errno, "write %s", cmd_option(args, "emit"));
 		return cmd_failed(e.text);
 	}
-	return EXIT_OK;
+	return svg ? replay_plot_write(j, svg) : EXIT_OK;
 }
 
 static int run(const struct cmd *cmd, struct cmd_args *args)
@@ -224,6 +234,8 @@ const struct cmd cmd_replay = {
 		"A.yaml B.yaml tells besides where their limits differ by more than 10 %, and why: the "
 		"longest stretches, with the mean of both limits, the use, and the reason that each "
 		"limit had most of the time.\n\n"
+		"--svg draws the use, the limit, the median of the forecast and up to what of it the plan "
+		"reads, and marks in red where there was too little; of two policies both limits.\n\n"
 		"Events, and those of the policy's calendars, count from the time of the first row on.\n\n"
 		"slack is 1 - used / limit; violations the share of steps whose recorded use was above "
 		"the limit in force, short_minutes the time they lasted; changes_per_day the moves of "

@@ -17,8 +17,9 @@
 #define MIN_PAST    60   /* steps before the last origin, or twice those ahead of it */
 #define MAX_POINTS  4000 /* of a picture; of more, each so many steps one */
 
-static const char *const level_names[PLOT_CURVES] = {NULL, "0.05", "0.25", "0.50", "0.75", "0.95"};
-static const int grid_levels[PLOT_CURVES] = {-1, Q05, Q25, Q50, Q75, Q95};
+static const char *const level_names[PLOT_LEVELS_END] = {NULL,   "0.05", "0.25",
+							 "0.50", "0.75", "0.95"};
+static const int grid_levels[PLOT_LEVELS_END] = {-1, Q05, Q25, Q50, Q75, Q95};
 
 void forecast_plot_report(const json_t *horizon, struct series_report *ret)
 {
@@ -55,7 +56,7 @@ static void open_band(struct plot *p)
 {
 	struct plot_point *last = p->n > 0 ? &p->points[p->n - 1] : NULL;
 
-	for (int c = PLOT_Q05; last && c < PLOT_CURVES; c++)
+	for (int c = PLOT_Q05; last && c < PLOT_LEVELS_END; c++)
 		last->v[c] = last->v[PLOT_VALUE];
 }
 
@@ -89,7 +90,7 @@ static void add_path(const json_t *points, double scale, struct plot *ret)
 		if (ahead_ns <= (ret->n > 0 ? ret->points[ret->n - 1].at_ns : 0) || i == MAX_POINTS)
 			break;
 		point = plot_add(ret, ahead_ns);
-		for (int c = PLOT_Q05; point && c < PLOT_CURVES; c++)
+		for (int c = PLOT_Q05; point && c < PLOT_LEVELS_END; c++)
 			point->v[c] = show_number(json_object_get(q, level_names[c])) * scale;
 	}
 }
@@ -144,7 +145,7 @@ void forecast_plot_backtest(const struct csv_series *s, const struct backtest_co
 		point->v[PLOT_VALUE] = s->values[origin + i];
 		if (i == 0)
 			open_band(ret);
-		for (int c = PLOT_Q05; i > 0 && c < PLOT_CURVES; c++)
+		for (int c = PLOT_Q05; i > 0 && c < PLOT_LEVELS_END; c++)
 			point->v[c] = conf->last[i - 1].q[grid_levels[c]];
 	}
 }

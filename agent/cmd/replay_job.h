@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "agent/cmd.h"
+#include "agent/plot.h"
 #include "agent/replay.h"
 #include "agent/replay_compare.h"
 #include "policies/policy.h"
@@ -23,6 +24,8 @@ struct replay_try {
 struct replay_job {
 	struct csv_series used;
 	struct replay_csv csv;
+	struct replay_load load;
+	bool clock;       /* its times are those of a clock, not just distances */
 	uint64_t step_ns; /* asked for; 0: not */
 	struct host_facts facts;
 	uint64_t skip_ns;
@@ -30,6 +33,11 @@ struct replay_job {
 	size_t n_tries;
 	FILE *emit;     /* NULL: not wanted */
 	double seconds; /* that all replays took */
+	bool drawn;     /* a picture is wanted: */
+	struct {
+		struct plot p;
+		uint32_t n_median, n_read; /* steps of the last point with one */
+	} plot;
 };
 
 /* replay_policies.c: reads the policies that @args name. EXIT_OK, or what was said. */

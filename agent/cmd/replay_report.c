@@ -173,7 +173,7 @@ static void put_time(struct table *t, const struct replay_job *job, const struct
 	char text[TIME_MAX];
 	struct tm tm;
 
-	if (job->used.start_real_ns == 0)
+	if (!job->clock)
 		(void)format_duration(text, sizeof(text), (uint64_t)s->from_real_ns);
 	else if (!localtime_r(&at, &tm) ||
 		 strftime(text, sizeof(text), minutes ? "%Y-%m-%d %H:%M" : "%Y-%m-%d %H:%M:%S",

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 BIN = os.environ.get("FORESHAPE", "build/foreshape")
 STEP_S = 60
@@ -171,6 +172,48 @@ def test_compare(d, cap):
     check("equal_policies_do_not_differ", c["steps_differ"] == 0 and c["longest"] == [], c)
 
 
+def paths(svg):
+    """{stroke or fill: [path]} of a picture."""
+    ns = "{http://www.w3.org/2000/svg}"
+    found = {}
+    for p in xml.etree.ElementTree.parse(svg).iter(ns + "path"):
+        found.setdefault(p.get("stroke") or p.get("fill"), []).append(p.get("d"))
+    return found
+
+
+def test_picture(d, cap):
+    """Long recordings keep their peaks and shortages in a picture that stays small."""
+    svg, emit = os.path.join(d, "long.svg"), os.path.join(d, "long.out.csv")
+    values = square(200, random.Random(8))
+    values[7000] = 3.0  # one step of 12,000
+    used = trace(os.path.join(d, "long.csv"), values)
+    r = replay("--csv", used, "--scale", "1000", cap, "--svg", svg, "--emit", emit)
+    check("picture_drawn", r.returncode == 0, r.stderr)
+    steps, drawn = rows(emit), paths(svg)
+    with open(svg, encoding="utf-8") as f:
+        text = f.read()
+    check("picture_is_small", len(text) < 200000, len(text))
+    check("picture_says_what_it_shows", all(word in text for word in (
+        ">used<", ">limit<", ">too little<", "median<", "CPUs", "slack", "writes of the limit")), text[:2000])
+    # 316 high from 92 on; the axis goes from 0 to the round number that has the least y.
+    ys = [float(y) for y in re.findall(r"[ V]([0-9.]+)", drawn["#1f2933"][0])]
+    top = max(float(t) for t in re.findall(r'text-anchor="end">([0-9.]+)<', text))
+    peak = (92 + 316 - min(ys)) / 316 * top
+    check("the_one_peak_is_there", abs(peak - 3.0) < 0.02, peak)
+    short = {i * 850 // len(steps) for i, s in enumerate(steps) if float(s["used_mcpu"]) > float(s["limit_mcpu"])}
+    check("each_span_with_too_little_is_marked", len(short) > 0 and
+          drawn["#e03131"][0].count("v7") == len(short), f"{len(short)} {drawn['#e03131']}")
+    check("a_limit_is_steps", re.fullmatch(r"(M[0-9. ]+h0|[HV][0-9.]+)+", drawn["#7048e8"][0]), drawn["#7048e8"][0][:200])
+    other = write(os.path.join(d, "other.yaml"), CAP.replace("0.99", "0.5"))
+    r = replay("--csv", used, "--scale", "1000", cap, other, "--svg", svg)
+    check("two_limits_in_one_picture", r.returncode == 0 and len(paths(svg)["#e8590c"][0]) > 1000, r.stderr)
+    r = replay("--csv", trace(os.path.join(d, "none.csv"), [None] * 60), cap, "--svg", svg)
+    check("a_picture_of_nothing", r.returncode == 0 and "#e03131" not in paths(svg), r.stderr)
+    r = subprocess.run(["make", "-s", "plot", f"BUILD={os.path.dirname(BIN)}", f"CSV={used}", f"POLICY={cap}", f"OUT={svg}", "ARGS=--scale 1000",
+                        "-o", BIN], capture_output=True, text=True, timeout=60, check=False)
+    check("make_plot", r.returncode == 0 and ">limit<" in open(svg, encoding="utf-8").read(), r.stderr)
+
+
 def test_progress(d, cap):
     """On a terminal a bar, which ends gone; elsewhere nothing."""
     used = trace(os.path.join(d, "bar.csv"), square(24, random.Random(7)))
@@ -263,6 +306,8 @@ def test_errors(d, cap):
             ("no_policy", ["--csv", good], 2, "--policy"),
             ("compare_one", ["--csv", good, "--compare", cap], 2, "two policies"),
             ("emit_two", ["--csv", good, cap, cap, "--emit", os.path.join(d, "no")], 2, "one policy"),
+            ("draw_three", ["--csv", good, cap, cap, cap, "--svg", os.path.join(d, "no")], 2, "one policy or two"),
+            ("cannot_draw", ["--csv", good, cap, "--svg", d], 1, d),
             ("too_many", ["--csv", good] + [cap] * 17, 2, "16 policies"),
             ("second_broken", ["--csv", good, cap, broken], 2, "broken.yaml:3:1"),
             ("letters", ["--csv", letters, "--policy", cap], 1, "letters.csv:3"),
@@ -287,6 +332,7 @@ def main():
         test_output(d, cap, reserve)
         test_several(d, cap, reserve)
         test_compare(d, cap)
+        test_picture(d, cap)
         test_progress(d, cap)
         test_ceiling(d)
         test_input(d, cap)
