@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "agent/base/cleanup.h"
+#include "agent/base/parse.h"
 #include "agent/base/util.h"
 #include "agent/help.h"
 #include "policies/nearest.h"
@@ -18,6 +20,18 @@ const char *cmd_runtime_dir(void)
 	const char *dir = getenv("FORESHAPE_RUN");
 
 	return dir && *dir ? dir : RUNTIME_DIR;
+}
+
+int cmd_time_ns(const char *text, int64_t *ret)
+{
+	struct timespec now;
+	uint64_t back_ns;
+
+	if (parse_duration_ns(text, &back_ns) < 0)
+		return parse_time_ns(text, ret);
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = now.tv_sec * (int64_t)NS_PER_S - (int64_t)MIN(back_ns, (uint64_t)INT64_MAX / 2);
+	return 0;
 }
 
 const char *cmd_option(const struct cmd_args *args, const char *name)

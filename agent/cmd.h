@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Exit codes; the contract of every command. */
 enum {
@@ -73,6 +74,9 @@ int cmd_failed(const char *text);
 
 /* Runs @argv[1] from the table; prints usage errors to stderr. Returns the exit code. */
 int cmd_main(int argc, char **argv);
+
+/* Reads a time, or a duration ("1h"): so long ago. Returns 0 or as parse_time_ns. */
+int cmd_time_ns(const char *text, int64_t *ret);
 
 /* FORESHAPE_RUN or /run/foreshape. */
 const char *cmd_runtime_dir(void);

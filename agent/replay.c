@@ -45,6 +45,31 @@ static double limit_mcpu(const struct replay *r)
 	return (double)c->facts.capacity_mcpu;
 }
 
+static uint64_t share_us(double share, const struct replay_step *step)
+{
+	return isfinite(share) ? (uint64_t)(share * (double)step->interval_ns / 1e3 + 0.5) : 0;
+}
+
+/* What does not depend on the limit. */
+static void show_others(const struct replay_step *step, struct tick_service *ts)
+{
+	double seconds = (double)step->interval_ns / (double)NS_PER_S;
+
+	if (!isfinite(step->memory_bytes))
+		ts->missing |= MISSING_MEMORY;
+	else
+		ts->memory_bytes = ts->anon_bytes = (uint64_t)step->memory_bytes;
+	if (!isfinite(step->psi_cpu))
+		ts->missing |= MISSING_PSI;
+	ts->psi_cpu_some_us = share_us(step->psi_cpu, step);
+	ts->psi_memory_some_us = share_us(step->psi_memory, step);
+	ts->psi_io_some_us = share_us(step->psi_io, step);
+	if (!step->apis)
+		ts->missing |= MISSING_APIS;
+	else if (isfinite(step->tx_bits_per_s))
+		ts->tx_bytes = (uint64_t)(step->tx_bits_per_s * seconds / (double)BITS_BYTE + 0.5);
+}
+
 /* The step as a cgroup would have shown it under the limit in force. */
 static void show(const struct replay *r, const struct replay_step *step, struct tick_service *ts)
 {
@@ -52,16 +77,16 @@ static void show(const struct replay *r, const struct replay_step *step, struct 
 	double used_mcpu = step->used_mcpu, over = 0;
 
 	*ts = (struct tick_service){
-		.missing = MISSING_MEMORY | MISSING_PSI | MISSING_APIS,
 		.known = KNOWN_KNOBS,
 		.baseline_known = KNOWN_KNOBS,
-		.apis = r->apis,
+		.apis = step->apis ? step->apis : r->apis,
 		.nr_periods = MAX(step->interval_ns / PERIOD_NS, 1),
 	};
 	ts->knob[KNOB_CPU_MAX] = r->limit;
 	ts->baseline[KNOB_CPU_MAX] = UNLIMITED;
 	ts->knob[KNOB_CPU_WEIGHT] = r->weight;
 	ts->baseline[KNOB_CPU_WEIGHT] = 100;
+	show_others(step, ts);
 	if (!isfinite(used_mcpu)) {
 		ts->missing |= MISSING_CPU;
 		return;
@@ -71,7 +96,8 @@ static void show(const struct replay *r, const struct replay_step *step, struct 
 		used_mcpu = (double)r->limit;
 	}
 	ts->cpu_usage_us = (uint64_t)(used_mcpu / 1000 * step_us + 0.5);
-	ts->nr_throttled = (uint64_t)ceil(over * (double)ts->nr_periods);
+	/* For how long it was throttled is not recorded. */
+	ts->nr_throttled = (uint64_t)ceil(fmax(over, step->throttled) * (double)ts->nr_periods);
 	ts->throttled_us = (uint64_t)(over * step_us + 0.5);
 }
 
@@ -178,6 +204,12 @@ static void summarise(const struct replay *r, struct replay_result *res)
 	res->moves_per_day = (double)res->moves / (r->seconds / (double)S_PER_DAY);
 	res->reserved_core_h = r->limit_sum / mcpu_h;
 	res->used_core_h = r->used_sum / mcpu_h;
+}
+
+struct replay_step replay_step_blank(int64_t ends_real_ns, uint64_t interval_ns)
+{
+	return (struct replay_step){ends_real_ns, interval_ns, NAN, NAN, NAN,
+				    NAN,          NAN,         NAN, NAN, NULL};
 }
 
 static int replay_open(const struct replay_conf *conf, struct replay *r, struct err *e)

@@ -15,6 +15,10 @@ struct replay_step {
 	int64_t ends_real_ns;
 	uint64_t interval_ns;
 	double used_mcpu;
+	double throttled; /* share of periods, when it was recorded */
+	double memory_bytes, tx_bits_per_s;
+	double psi_cpu, psi_memory, psi_io; /* shares of time */
+	const struct tick_api *apis;        /* [n_apis of the policy + 1]; NULL: not counted */
 };
 
 /* A recording, read step by step from the first to the last, once for each policy. */
@@ -66,12 +70,17 @@ struct replay_result {
 /*
  * Runs the same tick_once as an agent would. The limit in force during a step is what was decided
  * before it; the planner sees the step only after it: CPU time up to the limit, and what is above
- * it as throttled periods, excess / use of them, since that is all a cgroup shows. A service
+ * it as throttled periods, excess / use of them, since that is all a cgroup shows; what was
+ * throttled when it was recorded shows so again. Of memory and network it sees what was recorded,
+ * but only cpu.max and cpu.weight are there to be set. A service
  * without a limit (mode reserve) is scored by what the plan reserves for it, and before there is a
  * plan by the host's capacity. Period searches run at once, so the result depends on the input
  * alone. Returns 0, -ENOMEM, -EINVAL (not one service), or what conf->look returned.
  */
 int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct err *e);
+
+/* A step with nothing measured that ends then. */
+struct replay_step replay_step_blank(int64_t ends_real_ns, uint64_t interval_ns);
 
 /* One column of a CSV file as a recording of CPU use: @scale times a value is mcpu. */
 struct replay_csv {

@@ -10,11 +10,9 @@ static void read_csv(const void *arg, size_t i, struct replay_step *ret)
 	const struct csv_series *s = csv->used;
 	double used = s->values[i] * csv->scale;
 
-	*ret = (struct replay_step){
-		.ends_real_ns = s->start_real_ns + (int64_t)((i + 1) * s->step_ns),
-		.interval_ns = s->step_ns,
-		.used_mcpu = isfinite(used) && used >= 0 ? used : NAN,
-	};
+	*ret = replay_step_blank(s->start_real_ns + (int64_t)((i + 1) * s->step_ns), s->step_ns);
+	if (isfinite(used) && used >= 0)
+		ret->used_mcpu = used;
 }
 
 struct replay_load replay_csv_load(const struct replay_csv *csv)

@@ -54,19 +54,6 @@ static void find_db(const struct cmd_args *args, char *buf, size_t size)
 	(void)copy_str(buf, size, given ? given : DEFAULT_DB);
 }
 
-/* Reads a duration back from now, or a time. Returns 0 or -EINVAL. */
-static int take_since(const char *text, int64_t *ret)
-{
-	struct timespec now;
-	uint64_t back_ns;
-
-	if (parse_duration_ns(text, &back_ns) < 0)
-		return parse_time_ns(text, ret);
-	clock_gettime(CLOCK_REALTIME, &now);
-	*ret = now.tv_sec * (int64_t)NS_PER_S - (int64_t)MIN(back_ns, (uint64_t)INT64_MAX / 2);
-	return 0;
-}
-
 static int take_filter(const struct cmd *cmd, const struct cmd_args *args, struct store_filter *f)
 {
 	const char *limit = cmd_option(args, "limit"), *since = cmd_option(args, "since");
@@ -80,7 +67,7 @@ static int take_filter(const struct cmd *cmd, const struct cmd_args *args, struc
 		return cmd_usage(cmd, "no knob '%s'", f->knob);
 	if (limit && (parse_u64(limit, &n) < 0 || n == 0 || n > LARGEST_LIMIT))
 		return cmd_usage(cmd, "--limit takes a count, not '%s'", limit);
-	if (since && take_since(since, &f->since_real_ns) < 0)
+	if (since && cmd_time_ns(since, &f->since_real_ns) < 0)
 		return cmd_usage(cmd, "--since takes a duration such as 1h, or a time, not '%s'",
 				 since);
 	f->limit = (int64_t)n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* cmd_replay.c - foreshape replay: what policies would have done with a recorded CPU use. */
+/* cmd_replay.c - foreshape replay: what policies would have done with a recording. */
 #include <errno.h>
 #include <math.h>
 #include <time.h>
@@ -10,14 +10,18 @@
 
 #define CAPACITY_MCPU (64 * MCPU) /* of the virtual host, so that a result is the same on any */
 #define MEMORY_BYTES  (64 * KIB * MIB)
-#define MAX_SCALE     1e9
 #define TIME_MAX      64
 
 /* clang-format off */
 static const struct cmd_option options[] = {
 	{ "csv", "FILE", "recorded CPU use: a time column and a value column; - is standard input" },
+	{ "db", "FILE", "the history of an agent instead: all that it holds of the service" },
+	{ "service", "NAME", "the service in the history; default the first policy's" },
+	{ "from", "TIME", "of the history from then on: 2h (ago), or a date or time" },
+	{ "to", "TIME", "and until then" },
 	{ "column", "NAME", "the value's column; default the second (the only one where there is one)" },
-	{ "step", "DURATION", "one row each so long (60s); default the median difference of the times" },
+	{ "step", "DURATION", "one row each so long (60s); default the median difference of the times; of a "
+		"history 1s, 1m or 1h, default the finest there is" },
 	{ "scale", "F", "multiply values by F to get mcpu (1000 where they are CPUs); default 1" },
 	{ "policy", "FILE...", "a policy of the service; words are policies, too" },
 	{ "compare", NULL, "show where the limits of two policies differ" },
@@ -33,11 +37,13 @@ static const struct cmd_option options[] = {
 static void job_close(struct replay_job *j)
 {
 	csv_free(&j->used);
+	replay_db_free(&j->db);
 	plot_free(&j->plot.p);
 	for (size_t i = 0; i < j->n_tries; i++) {
 		policy_set_free(j->tries[i].set);
 		policy_errors_free(&j->tries[i].errors);
 		replay_trace_free(&j->tries[i].trace);
+		replay_db_view_free(&j->tries[i].view);
 	}
 	if (j->emit)
 		(void)fclose(j->emit);
@@ -46,34 +52,17 @@ static void job_close(struct replay_job *j)
 /* Numbers among the options; what is wrong is named. Returns EXIT_OK or EXIT_USAGE. */
 static int read_numbers(const struct cmd *cmd, const struct cmd_args *args, struct replay_job *j)
 {
-	const char *step = cmd_option(args, "step"), *scale = cmd_option(args, "scale");
+	const char *step = cmd_option(args, "step");
 	const char *cpus = cmd_option(args, "cpus"), *skip = cmd_option(args, "skip");
 
-	j->csv = (struct replay_csv){.used = &j->used, .scale = 1};
 	j->facts = (struct host_facts){CAPACITY_MCPU, MEMORY_BYTES, 0};
 	if (step && (parse_duration_ns(step, &j->step_ns) < 0 || j->step_ns == 0))
 		return cmd_usage(cmd, "--step takes a duration (60s), not '%s'", step);
-	if (scale && (parse_double(scale, &j->csv.scale) < 0 || !(j->csv.scale > 0) ||
-		      j->csv.scale > MAX_SCALE))
-		return cmd_usage(cmd, "--scale takes a number above 0 and up to 1e9, not '%s'",
-				 scale);
 	if (cpus &&
 	    (parse_cpu_mcpu(cpus, &j->facts.capacity_mcpu) < 0 || j->facts.capacity_mcpu == 0))
 		return cmd_usage(cmd, "--cpus takes CPUs (200m, 4), not '%s'", cpus);
 	if (skip && parse_duration_ns(skip, &j->skip_ns) < 0)
 		return cmd_usage(cmd, "--skip takes a duration (2d), not '%s'", skip);
-	return EXIT_OK;
-}
-
-static int read_load(const struct cmd_args *args, struct replay_job *j)
-{
-	struct err e = {};
-
-	if (csv_read(cmd_option(args, "csv"), cmd_option(args, "column"), j->step_ns, &j->used,
-		     &e) < 0)
-		return cmd_failed(e.text);
-	j->load = replay_csv_load(&j->csv);
-	j->clock = j->used.start_real_ns != 0;
 	return EXIT_OK;
 }
 
@@ -120,12 +109,14 @@ struct looker {
 	size_t which; /* of its policies */
 };
 
-static int emit_step(FILE *f, const struct csv_series *s, const struct replay_now *now)
+static int emit_step(const struct replay_job *j, const struct replay_now *now)
 {
+	int64_t begins_ns = now->step->ends_real_ns - (int64_t)now->step->interval_ns;
+	FILE *f = j->emit;
 	const char *reason = reason_rows[now->reason].name;
 	char at[TIME_MAX];
 
-	csv_format_time(at, sizeof(at), s, now->index);
+	replay_source_time(j, now->index, begins_ns, at, sizeof(at));
 	if (isfinite(now->step->used_mcpu))
 		(void)fprintf(f, "%s,%.3f,%.3f,%s\n", at, now->step->used_mcpu, now->limit_mcpu,
 			      reason);
@@ -143,14 +134,15 @@ static int look(void *arg, const struct replay_now *now)
 		replay_trace_take(trace, now);
 	if (l->job->drawn)
 		replay_plot_take(l->job, l->which, now);
-	return l->job->emit ? emit_step(l->job->emit, &l->job->used, now) : 0;
+	return l->job->emit ? emit_step(l->job, now) : 0;
 }
 
 static int replay_one(struct replay_job *j, size_t i, struct err *e)
 {
 	struct looker l = {j, i};
+	struct replay_load load;
 	const struct replay_conf conf = {
-		.load = &j->load,
+		.load = &load,
 		.set = j->tries[i].set,
 		.facts = j->facts,
 		.skip_ns = j->skip_ns,
@@ -161,6 +153,8 @@ static int replay_one(struct replay_job *j, size_t i, struct err *e)
 		.parts = j->n_tries,
 	};
 
+	if (replay_source_load(j, i, &load) < 0)
+		return err_set(e, -ENOMEM, "replay");
 	return replay_run(&conf, &j->tries[i].result, e);
 }
 
@@ -197,11 +191,9 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 	struct replay_difference d;
 	int r;
 
-	if (!cmd_option(args, "csv"))
-		return cmd_usage(cmd, "takes --csv FILE and --policy FILE");
 	r = read_numbers(cmd, args, &j);
 	if (r == EXIT_OK)
-		r = read_load(args, &j);
+		r = replay_source_read(cmd, args, &j);
 	if (r == EXIT_OK)
 		r = replay_policies_load(cmd, args, &j);
 	if (r == EXIT_OK)
@@ -224,12 +216,15 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 
 const struct cmd cmd_replay = {
 	.name = "replay",
-	.args = "--csv FILE --policy FILE...",
-	.help = "run the planner over a recorded CPU use and report what it would have held",
+	.args = "--csv FILE|--db FILE --policy FILE...",
+	.help = "run the planner over a recording and report what it would have held",
 	.more = "Runs the very same planner as the agent, in virtual time, over one service's recorded "
-		"CPU use. The limit of a step is what was decided before it; the planner sees a step "
+		"CPU use, or over all that a history holds of the service: CPU, throttling, memory, "
+		"pressure and the requests of each API, by the second as long as they are kept, then "
+		"by the minute or hour. The limit of a step is what was decided before it; the planner sees a step "
 		"only when it is over, and of use above the limit only what a cgroup shows: CPU time "
-		"up to the limit and throttled periods.\n\n"
+		"up to the limit and throttled periods. What was throttled when it was recorded shows so "
+		"again, since what it would have used is not known.\n\n"
 		"Several policies are replayed one after the other over the same recording; --compare "
 		"A.yaml B.yaml tells besides where their limits differ by more than 10 %, and why: the "
 		"longest stretches, with the mean of both limits, the use, and the reason that each "
@@ -241,8 +236,9 @@ const struct cmd cmd_replay = {
 		"the limit in force, short_minutes the time they lasted; changes_per_day the moves of "
 		"the limit by more than 10 %; the cost is limit and use over time, in core-hours. In "
 		"mode reserve there is no limit: what the plan reserves is scored instead, and before "
-		"there is a plan the host's CPUs. What became of the objective is not known: CPU use "
-		"alone says nothing of latency.",
+		"there is a plan the host's CPUs. What would have become of the objective is not known: "
+		"CPU use says nothing of latency, and a history says how it was kept under the limits "
+		"of then (slo_recorded).",
 	.options = options,
 	.json = true,
 	.run = run,

@@ -64,6 +64,7 @@ void replay_plot_take(struct replay_job *job, size_t which, const struct replay_
 	if (at >= p->n) /* out of memory: svg_replay_write says so */
 		return;
 	v = p->points[at].v;
+	job->plot.end_ns = now->step->ends_real_ns - p->origin_real_ns;
 	take_limit(job, now, &v[which == 0 ? PLOT_LIMIT : PLOT_OTHER]);
 	if (which > 0)
 		return;
@@ -134,7 +135,7 @@ static void name(const struct replay_job *job, double top, struct plot *p)
 	size_t used;
 
 	p->unit = "CPUs";
-	p->clock = job->clock;
+	p->clock = job->start_real_ns != 0;
 	plot_origin(origin, sizeof(origin), p);
 	(void)snprintf(p->title, sizeof(p->title), "%.60s%s%.80s",
 		       job->tries[0].set->services[0].name, *origin ? ", from " : "", origin);
@@ -153,14 +154,11 @@ static void name(const struct replay_job *job, double top, struct plot *p)
 int replay_plot_write(struct replay_job *job, const char *path)
 {
 	struct plot *p = &job->plot.p;
-	struct replay_step last;
 	double top = cut_limits(p);
 	struct err e = {};
 
-	if (p->n > 0) {
-		job->load.read(job->load.arg, job->load.n - 1, &last);
-		close_spans(p, last.ends_real_ns - p->origin_real_ns);
-	}
+	if (p->n > 0)
+		close_spans(p, job->plot.end_ns);
 	name(job, top, p);
 	return svg_replay_write(p, path, &e) < 0 ? cmd_failed(e.text) : EXIT_OK;
 }

@@ -24,7 +24,7 @@ static int load(const char *host_name, const struct replay_job *job, struct repl
 					   .fd = policy,
 					   .dir_fd = AT_FDCWD,
 					   .at = names[0],
-					   .now_real_ns = job->used.start_real_ns},
+					   .now_real_ns = job->start_real_ns},
 					  {.name = names[1], .fd = host, .is_host = true}};
 	struct err e = {};
 	int r;
@@ -53,6 +53,25 @@ static const char *named(const struct cmd_args *args, size_t i)
 		if (n == i)
 			return name;
 	return i - n < args->n_words ? args->words[i - n] : NULL;
+}
+
+/* Only a look: what is wrong is said when it is loaded. */
+void replay_policies_service(const struct cmd_args *args, const struct replay_job *job, char *buf,
+			     size_t size)
+{
+	const char *file = named(args, 0);
+	_cleanup_(closep) int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+	const struct policy_input in = {.name = file, .fd = fd, .calendars_later = true};
+	_cleanup_(policy_errors_free) struct policy_errors errors = {};
+	struct policy_set *set = NULL;
+
+	*buf = '\0';
+	if (fd < 0 || policy_load(&in, 1, job->facts.capacity_mcpu, job->facts.memory_bytes, &set,
+				  &errors) < 0)
+		return;
+	if (set->n_services == 1)
+		(void)copy_str(buf, size, set->services[0].name);
+	policy_set_free(set);
 }
 
 int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args, struct replay_job *job)

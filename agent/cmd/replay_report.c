@@ -19,15 +19,23 @@ static double to_cpus(double mcpu)
 	return mcpu / (double)MCPU;
 }
 
+static json_t *slo_json(const struct replay_db_slo *slo)
+{
+	if (!isfinite(slo->attained))
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "objective", json_number(slo->objective), "attained",
+			 json_number(slo->attained), "worst", json_number(slo->worst));
+}
+
 /* What one policy did; the keys of a single one and of each of several are the same. */
 static json_t *result_json(const struct replay_job *job, const struct replay_try *t)
 {
 	const struct replay_result *r = &t->result;
 	double per_s = (double)(job->n_tries * r->steps) / job->seconds;
-	double rate = per_s * (double)job->used.step_ns / (double)NS_PER_S;
+	double rate = per_s * (double)job->load.step_ns / (double)NS_PER_S;
 	json_t *o = json_pack("{s:s, s:o, s:I, s:I, s:I}", "service", t->set->services[0].name,
 			      "policy", json_text(t->name), "steps", (json_int_t)r->steps, "scored",
-			      (json_int_t)r->scored, "missing", (json_int_t)job->used.n_missing);
+			      (json_int_t)r->scored, "missing", (json_int_t)job->n_missing);
 	json_t *more = json_pack(
 		"{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:n, s:o, s:o}",
 		"used_mean_mcpu", json_number(r->used_mean_mcpu), "limit_mean_mcpu",
@@ -41,6 +49,8 @@ static json_t *result_json(const struct replay_job *job, const struct replay_try
 
 	if (o && more)
 		(void)json_object_update_missing(o, more);
+	if (o && job->from_db)
+		(void)json_object_set_new(o, "slo_recorded", slo_json(&job->db.slo));
 	json_decref(more);
 	return o;
 }
@@ -49,8 +59,8 @@ static json_t *stretch_json(const struct replay_job *job, const struct replay_st
 {
 	char from[TIME_MAX], to[TIME_MAX];
 
-	csv_format_time(from, sizeof(from), &job->used, s->from);
-	csv_format_time(to, sizeof(to), &job->used, s->from + s->n - 1);
+	replay_source_time(job, s->from, s->from_real_ns, from, sizeof(from));
+	replay_source_time(job, s->from + s->n - 1, s->to_real_ns, to, sizeof(to));
 	return json_pack(
 		"{s:s, s:s, s:I, s:[o, o], s:o, s:o, s:[s, s], s:[I, I]}", "from", from, "to", to,
 		"steps", (json_int_t)s->n, "limits_mean_mcpu",
@@ -92,12 +102,27 @@ int replay_report_json(const struct replay_job *job, const struct replay_differe
 	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
+/* Latency under other limits than those it was measured under is not known. */
+static void print_objective(const struct replay_job *job)
+{
+	const struct replay_db_slo *slo = &job->db.slo;
+
+	if (!job->from_db)
+		(void)printf("objective     not known: CPU use alone says nothing of latency\n");
+	else if (!isfinite(slo->attained))
+		(void)printf("objective     not known: none was recorded\n");
+	else
+		(void)printf("objective     not known; %s of %s when it was recorded\n",
+			     show_fixed(100 * slo->attained, 3, " %").text,
+			     show_fixed(100 * slo->objective, 3, " %").text);
+}
+
 static void print_one(const struct replay_job *job)
 {
 	const struct replay_result *r = &job->tries[0].result;
 
 	(void)printf("steps         %zu of %.6g s, %zu scored\n", r->steps,
-		     (double)job->used.step_ns / (double)NS_PER_S, r->scored);
+		     (double)job->load.step_ns / (double)NS_PER_S, r->scored);
 	(void)printf("used          %s\n", show_fixed(r->used_mean_mcpu, 0, " mcpu, mean").text);
 	(void)printf("limit         %s\n", show_fixed(r->limit_mean_mcpu, 0, " mcpu, mean").text);
 	(void)printf("slack         %s\n", show_fixed(r->slack * 100, 1, " %").text);
@@ -110,7 +135,7 @@ static void print_one(const struct replay_job *job)
 	(void)printf("cost          %s reserved, %s used\n",
 		     show_fixed(r->reserved_core_h, 2, " core-hours").text,
 		     show_fixed(r->used_core_h, 2, "").text);
-	(void)printf("objective     not known: CPU use alone says nothing of latency\n");
+	print_objective(job);
 }
 
 static const struct table_column policy_columns[] = {
@@ -143,11 +168,12 @@ static void print_policies(const struct replay_job *job)
 	struct table t;
 
 	(void)printf("steps         %zu of %.6g s, %zu scored\n", first->steps,
-		     (double)job->used.step_ns / (double)NS_PER_S, first->scored);
+		     (double)job->load.step_ns / (double)NS_PER_S, first->scored);
 	(void)printf("used          %s, %s in all\n",
 		     show_fixed(first->used_mean_mcpu, 0, " mcpu, mean").text,
 		     show_fixed(first->used_core_h, 2, " core-hours").text);
-	(void)printf("objective     not known: CPU use alone says nothing of latency\n\n");
+	print_objective(job);
+	(void)printf("\n");
 	table_start(&t, policy_columns, ARRAY_SIZE(policy_columns));
 	for (size_t i = 0; i < job->n_tries; i++) {
 		const struct replay_result *r = &job->tries[i].result;
@@ -168,12 +194,12 @@ static void print_policies(const struct replay_job *job)
 /* In the host's zone where the recording has a clock, else since its start. */
 static void put_time(struct table *t, const struct replay_job *job, const struct replay_stretch *s)
 {
-	bool minutes = job->used.step_ns % (S_PER_MIN * NS_PER_S) == 0;
+	bool minutes = job->load.step_ns % (S_PER_MIN * NS_PER_S) == 0;
 	time_t at = (time_t)(s->from_real_ns / (int64_t)NS_PER_S);
 	char text[TIME_MAX];
 	struct tm tm;
 
-	if (!job->clock)
+	if (job->start_real_ns == 0)
 		(void)format_duration(text, sizeof(text), (uint64_t)s->from_real_ns);
 	else if (!localtime_r(&at, &tm) ||
 		 strftime(text, sizeof(text), minutes ? "%Y-%m-%d %H:%M" : "%Y-%m-%d %H:%M:%S",
@@ -198,7 +224,10 @@ static void print_stretches(const struct replay_job *job, const struct replay_di
 		const struct replay_stretch *s = &d->longest[i];
 
 		put_time(&t, job, s);
-		table_cell(&t, "%s", plot_period(length, sizeof(length), s->n * job->used.step_ns));
+		table_cell(&t, "%s",
+			   plot_period(length, sizeof(length),
+				       (uint64_t)(s->to_real_ns - s->from_real_ns) +
+					       job->load.step_ns));
 		table_cell(&t, "%s", show_fixed(to_cpus(s->of[0].limit_mean_mcpu), 2, "").text);
 		table_cell(&t, "%s", show_fixed(to_cpus(s->of[1].limit_mean_mcpu), 2, "").text);
 		table_cell(&t, "%s", show_fixed(to_cpus(s->used_mean_mcpu), 2, "").text);

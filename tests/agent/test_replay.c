@@ -76,6 +76,43 @@ static void what_is_not_scored_costs_nothing_known(void **state)
 	assert_true(isnan(res.short_minutes) && isnan(res.reserved_core_h) && isnan(res.slack));
 }
 
+struct steps {
+	double throttled;
+};
+
+static void read_throttled(const void *arg, size_t i, struct replay_step *ret)
+{
+	const struct steps *s = arg;
+
+	*ret = replay_step_blank((int64_t)(i + 1) * (int64_t)NS_PER_S, NS_PER_S);
+	ret->used_mcpu = 300;
+	ret->throttled = i % 20 == 19 ? s->throttled : 0;
+}
+
+/* A service that was throttled when it was recorded is seen to be short, and gets more. */
+static void recorded_throttling_is_seen(void **state)
+{
+	double limits[2];
+
+	for (int k = 0; k < 2; k++) {
+		const struct steps steps = {.throttled = k};
+		const struct replay_load load = {
+			.n = 300, .step_ns = NS_PER_S, .read = read_throttled, .arg = &steps};
+		struct replay_result res;
+		struct replay_conf conf;
+		struct world w;
+
+		one_service(&w);
+		w.services[0].cpu = (struct policy_cpu){.ceiling_mcpu = UNLIMITED, .mode = CPU_CAP};
+		conf = conf_of(&w, &load);
+		conf.skip_ns = 100 * NS_PER_S;
+		assert_int_equal(replay_run(&conf, &res, NULL), 0);
+		limits[k] = res.limit_mean_mcpu;
+	}
+	assert_true(limits[0] < 500);
+	assert_true(limits[1] > 1.15 * limits[0]);
+}
+
 static size_t told, told_last, told_of;
 
 static void tell(size_t step, size_t steps)
@@ -252,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cost_and_shortage_are_counted_by_time),
 		cmocka_unit_test(what_is_not_scored_costs_nothing_known),
+		cmocka_unit_test(recorded_throttling_is_seen),
 		cmocka_unit_test(a_look_that_fails_ends_it),
 		cmocka_unit_test(progress_goes_on_from_replay_to_replay),
 		cmocka_unit_test(stretches_are_told_longest_first),

@@ -9,12 +9,14 @@ import os
 import pty
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
 
 BIN = os.environ.get("FORESHAPE", "build/foreshape")
+DRIVER = os.environ.get("STORE_DRIVER", os.path.join(os.path.dirname(BIN), "tests/agent/store_driver"))
 STEP_S = 60
 START = 1700000000
 failed = 0
@@ -203,14 +205,16 @@ def test_picture(d, cap):
     short = {i * 850 // len(steps) for i, s in enumerate(steps) if float(s["used_mcpu"]) > float(s["limit_mcpu"])}
     check("each_span_with_too_little_is_marked", len(short) > 0 and
           drawn["#e03131"][0].count("v7") == len(short), f"{len(short)} {drawn['#e03131']}")
-    check("a_limit_is_steps", re.fullmatch(r"(M[0-9. ]+h0|[HV][0-9.]+)+", drawn["#7048e8"][0]), drawn["#7048e8"][0][:200])
+    limit = drawn["#7048e8"][0]
+    check("a_limit_is_steps", re.fullmatch(r"(M[0-9. ]+h0|[HV][0-9.]+)+", limit), limit[:200])
     other = write(os.path.join(d, "other.yaml"), CAP.replace("0.99", "0.5"))
     r = replay("--csv", used, "--scale", "1000", cap, other, "--svg", svg)
     check("two_limits_in_one_picture", r.returncode == 0 and len(paths(svg)["#e8590c"][0]) > 1000, r.stderr)
     r = replay("--csv", trace(os.path.join(d, "none.csv"), [None] * 60), cap, "--svg", svg)
     check("a_picture_of_nothing", r.returncode == 0 and "#e03131" not in paths(svg), r.stderr)
-    r = subprocess.run(["make", "-s", "plot", f"BUILD={os.path.dirname(BIN)}", f"CSV={used}", f"POLICY={cap}", f"OUT={svg}", "ARGS=--scale 1000",
-                        "-o", BIN], capture_output=True, text=True, timeout=60, check=False)
+    r = subprocess.run(["make", "-s", "plot", f"BUILD={os.path.dirname(BIN)}", f"CSV={used}", f"POLICY={cap}",
+                        f"OUT={svg}", "ARGS=--scale 1000", "-o", BIN], capture_output=True, text=True,
+                       timeout=60, check=False)
     check("make_plot", r.returncode == 0 and ">limit<" in open(svg, encoding="utf-8").read(), r.stderr)
 
 
@@ -232,6 +236,71 @@ def test_progress(d, cap):
     check("a_bar_on_a_terminal", p.returncode == 0 and len(set(shown)) > 50 and shown == sorted(shown)
           and seen.endswith(b" \r"), seen[-200:])
     check("no_bar_elsewhere", replay(*words).stderr == "")
+
+
+def history(path, values, routes=False):
+    """A history with these seconds, in CPUs, of service trace; None: nothing was sampled."""
+    subprocess.run([DRIVER, path, "write", "0"], check=True, timeout=30)
+    db = sqlite3.connect(path)
+    db.execute("INSERT INTO series VALUES (1, 'trace', ''), (2, 'trace', 'GET /a')")
+    db.executemany("INSERT INTO service_sample (step_s, at_real_s, series, seconds, cpu_mcpu) VALUES (1, ?, 1, 1, ?)",
+                   [(START + i, v * 1000) for i, v in enumerate(values) if v is not None])
+    if routes:
+        db.execute("UPDATE service_sample SET tx_bits_per_s = 8000, memory_bytes = 1e8, psi_cpu = 0")
+        db.executemany("INSERT INTO route_sample (step_s, at_real_s, series, seconds, requests, responses_1xx,"
+                       " responses_2xx, responses_3xx, responses_4xx, responses_5xx, aborted, bytes_in, bytes_out)"
+                       " VALUES (1, ?, 2, 1, ?, 0, ?, 0, 0, 0, 0, 1, 1)",
+                       [(START + i, int(v * 100), int(v * 100)) for i, v in enumerate(values)])
+        db.execute("INSERT INTO slo_sample VALUES (?, 1, 0.99, 1000, 0.995, 0.5)", (START + 60,))
+    db.commit()
+    db.close()
+    return path
+
+
+def test_history(d, cap):
+    """What only the history's CPU says is the same as a CSV of it; what else it holds is used."""
+    values = square(30, random.Random(9))[:1800]
+    db = history(os.path.join(d, "h.db"), values)
+    emits = [os.path.join(d, n) for n in ("h.csv", "c.csv")]
+    lines = "".join(f"{START + i},{v:.9f}\n" for i, v in enumerate(values))
+    used = write(os.path.join(d, "seconds.csv"), "time,cpu\n" + lines)
+    r = replay("--db", db, "--policy", cap, "--json", "--emit", emits[0])
+    replay("--csv", used, "--scale", "1000", "--policy", cap, "--emit", emits[1])
+    s = json.loads(r.stdout or "{}")
+    check("replays_a_history", r.returncode == 0 and s["steps"] == 1800 and s["slo_recorded"] is None
+          and s["slo_expected"] is None, r.stdout + r.stderr)
+    one, two = rows(emits[0]), rows(emits[1])
+    check("cpu_alone_is_as_a_csv", len(one) == 1800 and [(r["limit_mcpu"], r["reason"]) for r in one]
+          == [(r["limit_mcpu"], r["reason"]) for r in two], one[-1])
+    check("with_its_times", one[60]["time"] == "2023-11-14T22:14:19Z", one[60])  # the second that ended at :20
+    r = replay("--db", db, "--policy", cap, "--json", "--from", str(START + 600), "--to", "2023-11-14T22:33:19Z")
+    check("a_range_of_it", json.loads(r.stdout)["steps"] == 600, r.stdout)
+    rich = history(os.path.join(d, "rich.db"), values, routes=True)
+    apis = write(os.path.join(d, "apis.yaml"), CAP + "apis: [{ route: GET /a }]\nslo: { objective: 99%, latency: 1ms, "
+                 "window: 1h }\n")
+    r = replay("--db", rich, "--policy", apis, "--json")
+    s = json.loads(r.stdout or "{}")
+    check("the_objective_when_recorded", s.get("slo_recorded") ==
+          {"objective": 0.99, "attained": 0.995, "worst": 0.995}, r.stdout + r.stderr)
+    bare = json.loads(replay("--db", db, "--policy", apis, "--json").stdout)
+    check("requests_are_used", s.get("limit_mean_mcpu", 0) > 0 and s["limit_mean_mcpu"] != bare["limit_mean_mcpu"], s)
+    text = replay("--db", rich, apis).stdout
+    check("and_told", "objective     not known; 99.500 % of 99.000 % when it was recorded" in text, text)
+    both = replay("--db", rich, "--compare", apis, cap, "--service", "trace", "--svg", os.path.join(d, "h.svg"))
+    check("policies_over_a_history", both.returncode == 0 and "limits differ" in both.stdout, both.stderr)
+    for name, args, code, says in [
+            ("no_such_service", ["--db", db, cap, "--service", "nobody"], 1, "nobody"),
+            ("no_such_history", ["--db", os.path.join(d, "none.db"), cap], 1, "none.db"),
+            ("nothing_there", ["--db", db, cap, "--from", "2026-01-01"], 1, "no samples"),
+            ("from_letters", ["--db", db, cap, "--from", "x"], 2, "--from"),
+            ("both_sources", ["--db", db, "--csv", used, cap], 2, "--csv FILE or --db FILE"),
+            ("column_of_a_history", ["--db", db, cap, "--column", "cpu"], 2, "--column"),
+            ("service_of_a_csv", ["--csv", used, cap, "--service", "trace"], 2, "--service"),
+            ("odd_step", ["--db", db, cap, "--step", "7s"], 2, "1s, 1m and 1h"),
+            ("broken_for_it", ["--db", db, write(os.path.join(d, "bad.yaml"), "version: 2\n")], 2, "bad.yaml:1"),
+            ("no_policy_for_it", ["--db", db], 2, "--policy")]:
+        r = replay(*args)
+        check("error_" + name, r.returncode == code and says in r.stderr, f"exit {r.returncode}: {r.stderr}")
 
 
 def test_ceiling(d):
@@ -326,6 +395,9 @@ def main():
     if not os.access(BIN, os.X_OK):
         print(f"skip: no {BIN}")
         return 77
+    if not os.access(DRIVER, os.X_OK):
+        print(f"skip: no {DRIVER}: make system-bins builds it")
+        return 77
     with tempfile.TemporaryDirectory(prefix="fsh-replay-") as d:
         cap = write(os.path.join(d, "cap.yaml"), CAP)
         reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
@@ -333,6 +405,7 @@ def main():
         test_several(d, cap, reserve)
         test_compare(d, cap)
         test_picture(d, cap)
+        test_history(d, cap)
         test_progress(d, cap)
         test_ceiling(d)
         test_input(d, cap)
