@@ -142,6 +142,18 @@ void store_baseline(struct store *s, int64_t at_real_ns, const char *service, co
 void store_state(struct store *s, const char *key, const void *bytes, size_t size);
 int store_state_load(const char *path, const char *key, void **ret, size_t *size, struct err *e);
 
+/*
+ * One part of what a planner was told (agent/tape.h): part 0 is its state at the begin. Copied; a
+ * part that is lost ends what can be told again.
+ */
+struct store_tape {
+	int64_t begun_real_ns, at_real_ns;
+	uint64_t part;
+	const void *bytes;
+	size_t size;
+};
+void store_tape(struct store *s, const struct store_tape *t);
+
 /* A known future event that a person added ("foreshape event add"). */
 struct store_known_event {
 	int64_t id;

@@ -58,6 +58,8 @@ static const struct {
 		" ?11, ?12, ?13, ?14)", false },
 	[RECORD_STATE] = { "INSERT OR REPLACE INTO model_state (at_real_ns, key, state) VALUES (?1, ?2, ?3)",
 		false },
+	[RECORD_TAPE] = { "INSERT OR REPLACE INTO planner_tape (begun_real_ns, part, at_real_ns, told) VALUES"
+		" (?1, ?2, ?3, ?4)", false },
 	[RECORD_DECISION] = { "INSERT INTO decision (id, at_real_ns, service, knob, before, value,"
 		" reason, mode, inputs, refused, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)" ONCE,
 		false },

@@ -226,6 +226,17 @@ void store_state(struct store *s, const char *key, const void *bytes, size_t siz
 	store_end(s, LANE_BULK, q);
 }
 
+void store_tape(struct store *s, const struct store_tape *t)
+{
+	struct records *q = store_begin(s, LANE_BULK, RECORD_TAPE);
+
+	record_int(q, t->begun_real_ns);
+	record_count(q, t->part);
+	record_int(q, t->at_real_ns);
+	record_blob(q, t->bytes, t->size);
+	store_end(s, LANE_BULK, q);
+}
+
 int64_t store_known_event_add(struct store *s, const struct store_known_event *ev)
 {
 	int64_t id = s->next_id++;

@@ -101,10 +101,15 @@ static const char version_2[] =
 "  avg(abs(actual - q50)) AS mean_abs_error, sum(abs(actual - q50)) / nullif(sum(actual), 0) AS wape,\n"
 "  avg(actual BETWEEN q05 AND q95) AS coverage90, avg(actual <= q90) AS below_q90,\n"
 "  avg(actual <= q99) AS below_q99 FROM demand WHERE actual IS NOT NULL GROUP BY service, resource;\n";
+
+static const char version_3[] =
+"CREATE TABLE planner_tape (begun_real_ns INTEGER NOT NULL, part INTEGER NOT NULL,\n"
+"  at_real_ns INTEGER NOT NULL, told BLOB NOT NULL, PRIMARY KEY (begun_real_ns, part)) STRICT;\n"
+"CREATE INDEX planner_tape_at ON planner_tape (at_real_ns);\n";
 /* clang-format on */
 
 /* Row i brings version i to i + 1. */
-static const char *const migrations[STORE_VERSION] = {version_1, version_2};
+static const char *const migrations[STORE_VERSION] = {version_1, version_2, version_3};
 
 int store_sql_errno(int code)
 {

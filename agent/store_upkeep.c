@@ -69,6 +69,7 @@ static const char fill_demand[] =
 
 /* Oldest first, in the order in which they are missed least; ?1 rows. */
 static const char *const shrink[] = {
+	"DELETE FROM planner_tape WHERE rowid IN (SELECT rowid FROM planner_tape ORDER BY at_real_ns LIMIT ?1 / 8)",
 	"DELETE FROM route_sample WHERE (step_s, at_real_s, series) IN"
 	" (SELECT step_s, at_real_s, series FROM route_sample ORDER BY step_s, at_real_s, series LIMIT ?1)",
 	"DELETE FROM service_sample WHERE (step_s, at_real_s, series) IN"
@@ -120,6 +121,7 @@ static int prune(struct store_db *db, const struct store_keep *keep, int64_t now
 	} cuts[] = {
 		{ "DELETE FROM service_sample WHERE step_s = 1 AND at_real_s < ?1", second },
 		{ "DELETE FROM route_sample WHERE step_s = 1 AND at_real_s < ?1", second },
+		{ "DELETE FROM planner_tape WHERE at_real_ns < ?1", second * ns },
 		{ "DELETE FROM service_sample WHERE step_s = 60 AND at_real_s < ?1", minute },
 		{ "DELETE FROM route_sample WHERE step_s = 60 AND at_real_s < ?1", minute },
 		{ "DELETE FROM slo_sample WHERE at_real_s < ?1", minute },

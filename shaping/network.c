@@ -63,3 +63,13 @@ void network_give(struct controller *c, struct gru_fit *fit)
 	}
 	gru_fit_free(fit);
 }
+
+uint64_t controller_fits_ns(const struct controller *c)
+{
+	return c->network->next_ns;
+}
+
+void controller_fit_at(struct controller *c, uint64_t mono_ns)
+{
+	c->network->next_ns = mono_ns;
+}

@@ -166,6 +166,10 @@ struct tick_job *controller_tune_take(struct controller *c);
 void controller_job_run(struct tick_job *job);
 void controller_job_give(struct controller *c, struct tick_job *job);
 
+/* When the shared network is fit next, which is not saved; 0: not known yet. */
+uint64_t controller_fits_ns(const struct controller *c);
+void controller_fit_at(struct controller *c, uint64_t mono_ns);
+
 /*
  * What a forecast is asked for by name. @api: index, or -1 for the service's CPU (mcpu). The clock
  * (1 s, 1 min, 1 h) follows from @horizon_ns. Fills up to @max points of the path to the horizon,

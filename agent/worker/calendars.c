@@ -134,8 +134,7 @@ static void end(struct agent *a)
 	calendars_stop(a);
 	a->calendars.stamp = stamp;
 	a->calendars.tick = tick;
-	controller_event_clear(a->controller);
-	events_apply(a);
+	events_renew(a);
 }
 
 static int readable(sd_event_source *source, int fd, uint32_t events, void *arg)

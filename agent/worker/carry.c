@@ -136,6 +136,7 @@ static void written(struct agent *a, const struct worker_pending *p, const struc
 		return;
 	entry.service = index;
 	s->in_flight_knobs &= ~bit;
+	tape_written(&a->tape, &entry, ans->after, ans->err);
 	tick_written(a->controller, &entry, ans->after, ans->err);
 	if (ans->err) {
 		cannot_write(a, &w, ans);
@@ -166,6 +167,7 @@ void carry_entry(struct agent *a, const struct plan_entry *entry)
 		.done = written,
 	};
 
+	tape_decided(&a->tape, entry, id);
 	if (!a->enforce || !s->declared || !(services_knobs(s) & bit))
 		return;
 	if (s->in_flight_knobs & bit && !entry->urgent) /* the guard's raise waits for nothing */

@@ -213,6 +213,7 @@ static void teardown(struct agent *a)
 		record_state(a);
 	if (a->store)
 		record_event(a, "stop", NULL, a->stopping ? "asked to" : "the keeper is gone");
+	tapes_end(a);
 	calendars_stop(a);
 	a->loop = sd_event_unref(a->loop); /* its sources go before their descriptors */
 	jobs_free(a->jobs);
@@ -224,6 +225,7 @@ static void teardown(struct agent *a)
 	rows_free(a->rows);
 	counters_free(a->counters);
 	collect_free(a->collect);
+	tape_free(&a->tape);
 	free(a->pending);
 	free(a);
 }

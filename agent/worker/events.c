@@ -30,6 +30,8 @@ static int apply(struct agent *a, const struct store_known_event *ev)
 
 	if (i < 0)
 		return i;
+	tape_event(&a->tape, (uint32_t)i, ev->name, ev->starts_real_ns, ev->lasts_ns,
+		   ev->multiplier);
 	return controller_event(a->controller, (uint32_t)i, ev->name, ev->starts_real_ns,
 				ev->lasts_ns, ev->multiplier);
 }
@@ -38,6 +40,13 @@ void events_apply(struct agent *a)
 {
 	for (size_t i = 0; i < a->n_events; i++)
 		(void)apply(a, &a->events[i]);
+}
+
+void events_renew(struct agent *a)
+{
+	tape_events(&a->tape, a->set);
+	controller_event_clear(a->controller);
+	events_apply(a);
 }
 
 int agent_event_add(struct agent *a, const char *service, const char *name, int64_t starts_real_ns,
@@ -81,8 +90,7 @@ int agent_event_remove(struct agent *a, int64_t id, struct err *e)
 		store_known_event_remove(a->store, id);
 		memmove(&a->events[i], &a->events[i + 1],
 			(--a->n_events - i) * sizeof(a->events[0]));
-		controller_event_clear(a->controller);
-		events_apply(a);
+		events_renew(a);
 		return 0;
 	}
 	return err_say(e, -ENOENT, "no event %lld; 'foreshape event list' shows them",

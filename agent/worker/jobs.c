@@ -33,6 +33,7 @@ static const struct lane {
 	{controller_tune_take, idle_priority},
 };
 #define LANES ARRAY_SIZE(lanes)
+_Static_assert(LANES == TAPE_LANES, "the tape knows them by number");
 
 struct fitter {
 	struct agent *agent;
@@ -89,6 +90,7 @@ static void collect(struct fitter *j)
 	if (!job)
 		return;
 	j->busy = false;
+	tape_job_given(&j->agent->tape, (unsigned int)(j->lane - lanes));
 	controller_job_give(j->owner, job);
 }
 
@@ -99,6 +101,7 @@ static void offer(struct fitter *j)
 	if (j->busy || pthread_mutex_trylock(&j->lock) != 0)
 		return;
 	j->todo = j->lane->take(j->agent->controller);
+	tape_job_asked(&j->agent->tape, (unsigned int)(j->lane - lanes), j->todo != NULL);
 	if (j->todo) {
 		j->owner = j->agent->controller;
 		j->busy = true;
@@ -184,6 +187,14 @@ void jobs_offer(struct jobs *j)
 {
 	for (size_t i = 0; j && i < LANES; i++)
 		offer(&j->fitters[i]);
+}
+
+bool jobs_idle(const struct jobs *j)
+{
+	for (size_t i = 0; j && i < LANES; i++)
+		if (j->fitters[i].busy)
+			return false;
+	return true;
 }
 
 void jobs_move(struct jobs *j)

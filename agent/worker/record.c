@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* record.c - what goes into history: samples, decisions, forecasts, events, model state. */
-#include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "agent/decision_text.h"
 #include "agent/log.h"
 #include "agent/worker/worker.h"
 
@@ -239,35 +239,6 @@ void record_state(struct agent *a)
 	free(buf);
 }
 
-/* "refused" is a list of names, "inputs" an object of numbers; both are kept as text. */
-static char *inputs_json(const struct plan_entry *entry)
-{
-	json_t *o = json_object();
-	char *text;
-
-	for (size_t i = 0; i < entry->n_inputs; i++)
-		(void)json_object_set_new(o, entry->inputs[i].name,
-					  isfinite(entry->inputs[i].value)
-						  ? json_real(entry->inputs[i].value)
-						  : json_null());
-	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
-	json_decref(o);
-	return text;
-}
-
-static char *refused_json(uint32_t refused)
-{
-	json_t *list = json_array();
-	char *text;
-
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		if (refused & 1u << i)
-			(void)json_array_append_new(list, json_string(refusal_rows[i].name));
-	text = json_dumps(list, JSON_COMPACT);
-	json_decref(list);
-	return text;
-}
-
 /* While observing, the same unwritten wish would come every second: one record is enough. */
 static bool seen_before(struct agent *a, const struct worker_service *s,
 			const struct plan_entry *entry)
@@ -288,8 +259,8 @@ int64_t record_decision(struct agent *a, const struct plan_entry *entry)
 
 	if (seen_before(a, s, entry))
 		return s->decision_id[entry->knob];
-	inputs = inputs_json(entry);
-	refused = refused_json(entry->refused);
+	inputs = decision_inputs(entry);
+	refused = decision_refused(entry->refused);
 	if (entry->policy.file)
 		(void)snprintf(policy, sizeof(policy), "%s:%u", entry->policy.file,
 			       entry->policy.line);

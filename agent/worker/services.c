@@ -339,6 +339,7 @@ int services_load(struct agent *a, bool first, struct err *e)
 	}
 	forget_left(a);
 	services_free(a);
+	tapes_end(a);
 	controller_free(a->controller);
 	policy_set_free(a->set);
 	calendars_stop(a);

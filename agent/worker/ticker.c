@@ -131,6 +131,8 @@ static void plan(struct agent *a, uint64_t now_mono_ns, uint64_t interval_ns)
 	a->input.observe = !a->enforce;
 	a->input.frozen = a->mode.frozen_until_real_ns > a->input.now_real_ns;
 	a->input.services = a->tick_services;
+	tapes_begin(a, now_mono_ns, a->input.now_real_ns);
+	tape_tick(&a->tape, a->set, &a->input);
 	a->plan = tick_once(a->controller, &a->input);
 	for (size_t i = 0; i < a->plan->n_entries; i++)
 		if (a->plan->entries[i].change)
@@ -151,6 +153,7 @@ static void second(struct agent *a, uint64_t now)
 	plan(a, now, interval);
 	record_second(a);
 	jobs_offer(a->jobs);
+	tapes_flush(a);
 	actions_expire(a);
 }
 
@@ -171,7 +174,10 @@ static void guard(struct agent *a, uint32_t i, uint64_t now, uint64_t interval)
 	s->guard_before = sample;
 	if (before == 0 || sample.at_mono_ns - before > 2 * interval) /* it had no limit before */
 		return;
-	if (!a->input.frozen && tick_guard(a->controller, i, &s->guard, now, interval, &entry))
+	if (a->input.frozen)
+		return;
+	tape_guard(&a->tape, i, &s->guard, now, interval);
+	if (tick_guard(a->controller, i, &s->guard, now, interval, &entry))
 		carry_entry(a, &entry);
 }
 

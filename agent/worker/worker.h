@@ -12,6 +12,7 @@
 #include "agent/probe.h"
 #include "agent/routes.h"
 #include "agent/store.h"
+#include "agent/tape.h"
 #include "agent/worker/collect.h"
 #include "agent/worker/mode.h"
 #include "agent/worker/window.h"
@@ -124,6 +125,9 @@ struct agent {
 	struct worker_service *services; /* [set->n_services] */
 	size_t n_services;
 	uint8_t target_use[ORDER_MAX_TARGETS]; /* enum target_use */
+	struct tape tape;                      /* all that the planner is told */
+	int64_t tape_begun_real_ns;
+	uint64_t tape_begun_mono_ns, tape_parts;
 	struct tick_input input;
 	struct tick_service *tick_services; /* [n_services], what tick_once gets */
 
@@ -208,9 +212,18 @@ void jobs_free(struct jobs *j);
 void jobs_offer(struct jobs *j); /* starts the fits that are due, one of a kind at a time */
 void jobs_move(struct jobs *j);  /* after a reload: a fit under way goes to the new controller */
 
+bool jobs_idle(const struct jobs *j);
+
+/* tapes.c: what the planner is told goes into history. Right before a tick; after it; at the end.
+ */
+void tapes_begin(struct agent *a, uint64_t now_mono_ns, int64_t now_real_ns);
+void tapes_flush(struct agent *a);
+void tapes_end(struct agent *a);
+
 /* events.c: known events from policies, history and people. */
 void events_load(struct agent *a);
 void events_apply(struct agent *a); /* tells the controller all of them */
+void events_renew(struct agent *a); /* the same, after it forgot those it knew */
 
 /*
  * calendars.c: once a second; has a process read those of policies that changed, and all from time

@@ -145,15 +145,33 @@ static void an_older_version_is_brought_up(void **state)
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "DROP VIEW forecast_winner; DROP VIEW demand_error;"
 				 "DROP TABLE forecast_model; DROP TABLE demand;"
+				 "DROP TABLE planner_tape;"
 				 "PRAGMA user_version = 1;"
 				 "INSERT INTO meta VALUES ('minute_until_s', 60)"),
 			 SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "SELECT * FROM forecast_winner, demand_error"), SQLITE_OK);
+	assert_int_equal(run(db, "SELECT * FROM planner_tape"), SQLITE_OK);
 	assert_int_equal(
 		run(db, "CREATE TABLE kept (n INTEGER CHECK (n = 60));"
 			"INSERT INTO kept SELECT value FROM meta WHERE key = 'minute_until_s'"),
 		SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+}
+
+static void the_version_before_gets_what_is_new_alone(void **state)
+{
+	sqlite3 *db = empty();
+
+	(void)state;
+	assert_int_equal(store_schema_migrate(db, NULL), 0);
+	assert_int_equal(run(db, "DROP TABLE planner_tape; PRAGMA user_version = 2;"
+				 "INSERT INTO forecast_model VALUES (1, 'a', 'b', 2, 'c', 1, 1)"),
+			 SQLITE_OK);
+	assert_int_equal(store_schema_migrate(db, NULL), 0);
+	assert_int_equal(run(db, "SELECT * FROM planner_tape"), SQLITE_OK);
+	assert_int_equal(run(db, "DELETE FROM forecast_model"), SQLITE_OK);
 	assert_int_equal(sqlite3_changes(db), 1);
 	sqlite3_close(db);
 }
@@ -166,7 +184,7 @@ static void a_newer_version_is_left_alone(void **state)
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "PRAGMA user_version = 7"), SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, &e), -EPROTONOSUPPORT);
-	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 2");
+	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 3");
 	sqlite3_close(db);
 }
 
@@ -213,6 +231,7 @@ int main(void)
 		cmocka_unit_test(every_view_can_be_read),
 		cmocka_unit_test(an_empty_file_gets_the_version_and_a_second_run_changes_nothing),
 		cmocka_unit_test(an_older_version_is_brought_up),
+		cmocka_unit_test(the_version_before_gets_what_is_new_alone),
 		cmocka_unit_test(a_newer_version_is_left_alone),
 		cmocka_unit_test(the_database_of_another_program_is_left_alone),
 		cmocka_unit_test(a_migration_that_fails_leaves_nothing_behind),
