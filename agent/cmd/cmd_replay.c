@@ -6,6 +6,7 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
+#include "agent/cmd/replay_audit.h"
 #include "agent/cmd/replay_plot.h"
 
 #define CAPACITY_MCPU (64 * MCPU) /* of the virtual host, so that a result is the same on any */
@@ -25,6 +26,7 @@ static const struct cmd_option options[] = {
 	{ "scale", "F", "multiply values by F to get mcpu (1000 where they are CPUs); default 1" },
 	{ "policy", "FILE...", "a policy of the service; words are policies, too" },
 	{ "compare", NULL, "show where the limits of two policies differ" },
+	{ "audit", NULL, "decide again all that the history says was decided, by all the policies of then" },
 	{ "host", "FILE", "host.yaml; default its defaults" },
 	{ "cpus", "N", "CPUs of the virtual host (200m, 4); default 64" },
 	{ "skip", "DURATION", "plan over so much of the start, but do not score it" },
@@ -192,6 +194,8 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 	int r;
 
 	r = read_numbers(cmd, args, &j);
+	if (r == EXIT_OK && cmd_option(args, "audit"))
+		return replay_audit(cmd, args, &j);
 	if (r == EXIT_OK)
 		r = replay_source_read(cmd, args, &j);
 	if (r == EXIT_OK)
@@ -231,6 +235,11 @@ const struct cmd cmd_replay = {
 		"limit had most of the time.\n\n"
 		"--svg draws the use, the limit, the median of the forecast and up to what of it the plan "
 		"reads, and marks in red where there was too little; of two policies both limits.\n\n"
+		"--db FILE --audit DIR tells planners of the policies in a directory (or files) all that "
+		"the agent's was told, tick by tick and guard by guard, and compares each decision with "
+		"the audit: value, reason, refusals and inputs, bit for bit. It goes as far back as "
+		"seconds are kept, and exits with 1 where one is another. The policies must be those of "
+		"then, and foreshape the same.\n\n"
 		"Events, and those of the policy's calendars, count from the time of the first row on.\n\n"
 		"slack is 1 - used / limit; violations the share of steps whose recorded use was above "
 		"the limit in force, short_minutes the time they lasted; changes_per_day the moves of "

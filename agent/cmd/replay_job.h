@@ -50,6 +50,9 @@ struct replay_job {
  * replay_source.c: reads what is to be replayed, from the options. EXIT_OK, or what was said.
  */
 int replay_source_read(const struct cmd *cmd, const struct cmd_args *args, struct replay_job *job);
+/* The range of a history, from the options. EXIT_OK or EXIT_USAGE. */
+int replay_source_range(const struct cmd *cmd, const struct cmd_args *args,
+			struct replay_db_conf *conf);
 /* The recording as try @i sees it. Returns 0 and *ret, or -ENOMEM. */
 int replay_source_load(struct replay_job *job, size_t i, struct replay_load *ret);
 /* Writes the time of step @i, which begins then, as the recording has it. Returns @buf. */
@@ -59,6 +62,10 @@ char *replay_source_time(const struct replay_job *job, size_t i, int64_t begins_
 /* replay_policies.c: reads the policies that @args name. EXIT_OK, or what was said. */
 int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args,
 			 struct replay_job *job);
+/* All that are named, files or a directory, as one set; where it is no directory --host is its own.
+ */
+int replay_policies_all(const struct cmd *cmd, const struct cmd_args *args,
+			const struct replay_job *job, struct policy_set **ret);
 /* The service of the first policy, into @buf; "" where it cannot be read. */
 void replay_policies_service(const struct cmd_args *args, const struct replay_job *job, char *buf,
 			     size_t size);

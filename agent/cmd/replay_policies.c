@@ -74,6 +74,71 @@ void replay_policies_service(const struct cmd_args *args, const struct replay_jo
 	policy_set_free(set);
 }
 
+static int said(int r, const struct policy_errors *errors)
+{
+	print_findings(errors);
+	if (r == -ENOMEM)
+		return cmd_failed("policies: out of memory");
+	return r < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
+static int load_dir(int fd, const char *dir, const char *host, const struct replay_job *job,
+		    struct policy_set **ret)
+{
+	_cleanup_(policy_errors_free) struct policy_errors errors = {};
+	int r = policy_load_dir(fd, dir, host, false, true, job->facts.capacity_mcpu,
+				job->facts.memory_bytes, ret, &errors);
+
+	return said(r, &errors);
+}
+
+/* As many files as there are policies, and the host's. */
+static int load_files(const struct cmd_args *args, const struct replay_job *job,
+		      struct policy_set **ret)
+{
+	_cleanup_(policy_errors_free) struct policy_errors errors = {};
+	struct policy_input in[REPLAY_MAX_POLICIES + 1] = {};
+	const char *host = cmd_option(args, "host"), *name;
+	struct err e = {};
+	size_t n = 0;
+	int r = 0;
+
+	for (; r == 0 && n < ARRAY_SIZE(in) &&
+	       (name = n == 0 && host ? host : named(args, n - !!host));
+	     n++) {
+		in[n] = (struct policy_input){.name = name,
+					      .fd = open(name, O_RDONLY | O_CLOEXEC),
+					      .is_host = host && n == 0,
+					      .calendars_later = true};
+		if (in[n].fd < 0)
+			r = err_set(&e, -errno, "open %s", name);
+	}
+	if (r == 0)
+		r = said(policy_load(in, n, job->facts.capacity_mcpu, job->facts.memory_bytes, ret,
+				     &errors),
+			 &errors);
+	else
+		r = cmd_failed(e.text);
+	while (n-- > 0)
+		closep(&in[n].fd);
+	return r;
+}
+
+int replay_policies_all(const struct cmd *cmd, const struct cmd_args *args,
+			const struct replay_job *job, struct policy_set **ret)
+{
+	const char *first = named(args, 0);
+	_cleanup_(closep) int dir = first ? open(first, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!first)
+		return cmd_usage(cmd, "takes --policy FILE or a directory of them");
+	if (named(args, REPLAY_MAX_POLICIES))
+		return cmd_usage(cmd, "takes up to %d policies, or a directory",
+				 REPLAY_MAX_POLICIES);
+	return dir >= 0 ? load_dir(dir, first, cmd_option(args, "host"), job, ret)
+			: load_files(args, job, ret);
+}
+
 int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args, struct replay_job *job)
 {
 	int r = EXIT_OK;

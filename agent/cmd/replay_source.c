@@ -32,8 +32,8 @@ static int read_csv(const struct cmd *cmd, const struct cmd_args *args, struct r
 }
 
 /* Begins and ends of the range, where they are given. */
-static int read_range(const struct cmd *cmd, const struct cmd_args *args,
-		      struct replay_db_conf *conf)
+int replay_source_range(const struct cmd *cmd, const struct cmd_args *args,
+			struct replay_db_conf *conf)
 {
 	const char *from = cmd_option(args, "from"), *to = cmd_option(args, "to");
 
@@ -54,7 +54,7 @@ static int read_db(const struct cmd *cmd, const struct cmd_args *args, struct re
 				      .step_s = j->step_ns / NS_PER_S};
 	char service[POLICY_NAME_MAX];
 	struct err e = {};
-	int r = read_range(cmd, args, &conf);
+	int r = replay_source_range(cmd, args, &conf);
 
 	if (r != EXIT_OK)
 		return r;
