@@ -11,11 +11,11 @@ int tape_begin(struct tape *t, const struct controller *c, const struct policy_s
 {
 	_cleanup_(tape_bytes_free) struct tape_bytes b = {};
 	size_t size = controller_save_size(c);
-	_cleanup_(freep) void *state = malloc(size);
+	void *state;
 
 	tape_end(t);
 	t->last = calloc(set->n_services + 1, sizeof(*t->last));
-	if (!state || !t->last)
+	if (!t->last)
 		return -ENOMEM;
 	tape_put(&b, facts->capacity_mcpu);
 	tape_put(&b, facts->memory_bytes);
@@ -27,10 +27,9 @@ int tape_begin(struct tape *t, const struct controller *c, const struct policy_s
 		tape_put_text(&b, set->services[i].name);
 		tape_put(&b, set->services[i].n_apis);
 	}
-	size = controller_save(c, state, size);
 	tape_put(&b, size);
-	tape_put_raw(&b, state, size);
-	if (b.failed || size == 0)
+	state = tape_room(&b, size);
+	if (!state || controller_save(c, state, size) != size)
 		return -ENOMEM;
 	t->n_services = set->n_services;
 	t->running = true;

@@ -13,26 +13,32 @@ void tape_bytes_free(struct tape_bytes *b)
 	*b = (struct tape_bytes){};
 }
 
-void tape_put_raw(struct tape_bytes *b, const void *bytes, size_t n)
+void *tape_room(struct tape_bytes *b, size_t n)
 {
-	size_t size = MAX(b->size, (size_t)KIB);
+	size_t size = MAX(b->used + n, MIN(2 * b->size, b->size + MIB));
 	uint8_t *more;
 
-	while (size < b->used + n)
-		size *= 2;
 	if (b->failed)
-		return;
-	if (size > b->size) {
-		more = realloc(b->bytes, size);
+		return NULL;
+	if (b->used + n > b->size) {
+		more = realloc(b->bytes, MAX(size, (size_t)KIB));
 		if (!more) {
 			b->failed = true;
-			return;
+			return NULL;
 		}
 		b->bytes = more;
-		b->size = size;
+		b->size = MAX(size, (size_t)KIB);
 	}
-	memcpy(b->bytes + b->used, bytes, n);
 	b->used += n;
+	return b->bytes + b->used - n;
+}
+
+void tape_put_raw(struct tape_bytes *b, const void *bytes, size_t n)
+{
+	void *room = tape_room(b, n);
+
+	if (room && n > 0)
+		memcpy(room, bytes, n);
 }
 
 void tape_put(struct tape_bytes *b, uint64_t v)

@@ -20,6 +20,8 @@ void tape_put_limit(struct tape_bytes *b, uint64_t v); /* UNLIMITED is small */
 void tape_put_real(struct tape_bytes *b, double v);    /* all its bits */
 void tape_put_text(struct tape_bytes *b, const char *s);
 void tape_put_raw(struct tape_bytes *b, const void *bytes, size_t n);
+/* Room for @n bytes more, to be filled by the caller; NULL: out of memory. */
+void *tape_room(struct tape_bytes *b, size_t n);
 
 /* Reads what was written; where that ends too early, all are 0 and @cut is set. */
 struct tape_reader {

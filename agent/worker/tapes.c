@@ -2,7 +2,9 @@
 /* tapes.c - what the planner is told, second by second, into history. */
 #include "agent/worker/worker.h"
 
-#define TAPE_NS (600 * NS_PER_S) /* then another one begins */
+#define TAPE_NS    (600 * NS_PER_S) /* then another one begins */
+#define APART_NS   (2 * NS_PER_S)   /* from a save of the models: the queue holds one of them */
+#define STATE_MOST (6 * MIB)        /* what it takes; a host with more is not recorded */
 
 /* An event that is felt now: all are told anew where a tape begins, and this one would be cut. */
 static bool is_felt(int64_t now_real_ns, int64_t starts_real_ns, uint64_t lasts_ns)
@@ -60,6 +62,13 @@ void tapes_end(struct agent *a)
 	tape_end(&a->tape);
 }
 
+static bool is_saving(const struct agent *a, uint64_t now_mono_ns)
+{
+	uint64_t since_ns = now_mono_ns - a->last_save_mono_ns;
+
+	return since_ns < APART_NS || since_ns + APART_NS > WORKER_STATE_NS;
+}
+
 /* Only the state is kept, not what is under way: fits that are out, events that are felt. */
 void tapes_begin(struct agent *a, uint64_t now_mono_ns, int64_t now_real_ns)
 {
@@ -67,7 +76,8 @@ void tapes_begin(struct agent *a, uint64_t now_mono_ns, int64_t now_real_ns)
 
 	if (a->tape.running && now_mono_ns - a->tape_begun_mono_ns < TAPE_NS)
 		return;
-	if (a->n_services == 0 || !jobs_idle(a->jobs) || event_is_felt(a, now_real_ns))
+	if (a->n_services == 0 || is_saving(a, now_mono_ns) || !jobs_idle(a->jobs) ||
+	    event_is_felt(a, now_real_ns) || controller_save_size(a->controller) > STATE_MOST)
 		return;
 	tapes_end(a);
 	if (tape_begin(&a->tape, a->controller, a->set, &a->facts, WORKER_TICK_NS, &state) < 0)
