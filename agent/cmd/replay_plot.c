@@ -3,14 +3,16 @@
 #include "agent/cmd/replay_plot.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 #include "agent/show.h"
 #include "agent/svg_replay.h"
 
 #define SPANS   850 /* of a picture; a column or so each */
-#define CUT_AT  2   /* times the most used */
+#define CUT_AT  1.4 /* times the most used, and what nearly all is below */
 #define CUT_FEW 20  /* no more than one in so many spans is cut */
 
 static double cpus(double mcpu)
@@ -93,26 +95,49 @@ static double cut(double v, double top)
 	return v > top ? top : v; /* NAN stays */
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* What all limits and forecasts but one span in CUT_FEW stay below; NAN: there are none. */
+static double usual_most(const struct plot *p)
+{
+	_cleanup_(freep) double *all = calloc(p->n + 1, sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; all && i < p->n; i++) {
+		const double *v = p->points[i].v;
+		double hi = fmax(v[PLOT_READ], fmax(v[PLOT_LIMIT_HI], v[PLOT_OTHER_HI]));
+
+		if (isfinite(hi))
+			all[n++] = hi;
+	}
+	if (n == 0)
+		return NAN;
+	qsort(all, n, sizeof(*all), by_value);
+	return all[n - 1 - n / CUT_FEW];
+}
+
 /*
- * A first limit or forecast far above all that was ever used would leave no room for the rest: few
- * such spans are cut. Returns the value they are cut at, NAN: none is.
+ * A first limit or forecast far above all others would leave no room for the rest: few such spans
+ * are cut. Returns the value they are cut at, NAN: none is.
  */
 static double cut_limits(struct plot *p)
 {
-	double top = NAN;
+	double top = usual_most(p) * CUT_AT;
 	size_t above = 0;
 
 	for (size_t i = 0; i < p->n; i++)
 		most(&top, p->points[i].v[PLOT_VALUE] * CUT_AT);
 	for (size_t i = 0; i < p->n; i++)
-		above += p->points[i].v[PLOT_LIMIT_HI] > top ||
-			 p->points[i].v[PLOT_OTHER_HI] > top || p->points[i].v[PLOT_READ] > top;
-	if (above == 0 || above * CUT_FEW > p->n)
-		return NAN;
-	for (size_t i = 0; i < p->n; i++)
-		for (int c = PLOT_READ; c <= PLOT_OTHER_HI; c++)
+		for (int c = PLOT_READ; c <= PLOT_OTHER_HI; c++) {
+			above += p->points[i].v[c] > top;
 			p->points[i].v[c] = cut(p->points[i].v[c], top);
-	return top;
+		}
+	return above > 0 ? top : NAN;
 }
 
 static void describe(const struct replay_job *job, struct plot *p)
