@@ -105,6 +105,59 @@ static void seconds_go_after_an_hour_and_minutes_after_a_month(void **state)
 	clean();
 }
 
+static void tape(struct store *s, int64_t begun_s, uint64_t part, const char *bytes, size_t size)
+{
+	store_tape(s,
+		   &(struct store_tape){.begun_real_ns = begun_s * (int64_t)NS_PER_S,
+					.at_real_ns = (begun_s + (int64_t)part) * (int64_t)NS_PER_S,
+					.part = part,
+					.bytes = bytes,
+					.size = size});
+}
+
+static void tapes_go_with_the_seconds(void **state)
+{
+	struct store *s;
+
+	fresh();
+	s = open_store(UINT64_C(1) << 30);
+	tape(s, BASE_S, 0, "state", 5);
+	tape(s, BASE_S, 1, "\0a", 2);
+	tape(s, BASE_S + 600, 0, "state", 5);
+	cpu_sample(s, BASE_S + 600, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	assert_string_equal(ask("SELECT group_concat(part || hex(told)) FROM (SELECT * FROM"
+				" planner_tape ORDER BY begun_real_ns, part)"),
+			    "07374617465,10061,07374617465");
+	cpu_sample(s, BASE_S + 3600 + 120, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	assert_string_equal(ask("SELECT group_concat(begun_real_ns / 1000000000 - 1800000000) FROM"
+				" planner_tape"),
+			    "600");
+	store_close(s);
+	clean();
+}
+
+/* Of a file that is too large, tapes go before anything else. */
+static void tapes_make_room_first(void **state)
+{
+	static const char state_of[200 * KIB];
+	struct store *s;
+
+	fresh();
+	s = open_store(MIB);
+	for (int i = 0; i < 8; i++)
+		tape(s, BASE_S + i, 0, state_of, sizeof(state_of));
+	cpu_sample(s, BASE_S, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	cpu_sample(s, BASE_S + 120, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	store_close(s);
+	assert_string_equal(ask("SELECT count(*) FROM planner_tape"), "0");
+	assert_string_equal(ask("SELECT count(*) FROM services WHERE step_s = 1"), "2");
+	clean();
+}
+
 static void what_became_of_a_forecast_is_filled_in(void **state)
 {
 	const struct forecast f = {100, {5, 10, 20, 50, 100, 150, 180, 190, 195, 200}};
@@ -342,6 +395,8 @@ int main(void)
 		cmocka_unit_test(hours_are_made_of_minutes_also_over_a_restart),
 		cmocka_unit_test(a_late_sample_is_rolled_up_again),
 		cmocka_unit_test(seconds_go_after_an_hour_and_minutes_after_a_month),
+		cmocka_unit_test(tapes_go_with_the_seconds),
+		cmocka_unit_test(tapes_make_room_first),
 		cmocka_unit_test(what_became_of_a_forecast_is_filled_in),
 		cmocka_unit_test(the_peak_of_a_lead_is_filled_in),
 		cmocka_unit_test(the_winner_is_the_model_of_most_weight),
