@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# foreshape: make, make demo, make test, make vmtest KERNEL=6.1, make lint, make bench-NAME, make install
+# foreshape: make, make demo, make test, make plot, make vmtest KERNEL=6.1, make lint, make bench-NAME, make install
 
 BUILD ?= build
 CC = gcc

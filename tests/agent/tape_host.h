@@ -38,6 +38,7 @@ static inline void a_host(uint64_t seed)
 	s->memory.ceiling_bytes = UINT64_C(1) << 30;
 	s = world_add(&h.w, "capped", TIER_GOLD);
 	s->cpu = (struct policy_cpu){.floor_mcpu = 150, .ceiling_mcpu = 2500, .mode = CPU_CAP};
+	s->forecast.short_cost = 100;
 	s = world_add(&h.w, "shop", TIER_SILVER);
 	s->n_apis = 2;
 	s->slo = (struct policy_slo){.set = true, .objective = 0.99, .window_s = 300};
