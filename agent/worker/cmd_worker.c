@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <stdio.h>
@@ -14,8 +15,10 @@
 #include "agent/log.h"
 #include "agent/worker/worker.h"
 
-#define HISTORY_PATH      "/var/lib/foreshape/history.db"
-#define WORKER_FD_NAMES   (WORKER_FD_ROWS + PROBE_MAPS) /* behind the maps: see rows_open */
+#define HISTORY_PATH    "/var/lib/foreshape/history.db"
+#define WORKER_FD_NAMES (WORKER_FD_ROWS + PROBE_MAPS) /* behind the maps: see rows_open */
+#define LARGE_BYTES     (256 * KIB) /* go back to the host when freed; else glibc learns to keep them \
+				     */
 #define HISTORY_MAX_BYTES (UINT64_C(4) << 30)
 
 static bool passed(int fd)
@@ -247,6 +250,7 @@ static int run(const struct cmd *cmd, struct cmd_args *args)
 		log_error("_worker is started by 'foreshape run' alone");
 		return EXIT_USAGE;
 	}
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	clock_gettime(CLOCK_REALTIME, &now);
 	a->started_real_ns = (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
 	(void)mode_parse(mode, &a->mode); /* what is none is to observe */
