@@ -7,10 +7,10 @@
 
 /* A field more is one more to record. */
 _Static_assert(sizeof(struct tick_service) ==
-		       8 + 12 * sizeof(uint64_t) + 2 * KNOB_COUNT * sizeof(uint64_t) + 16 + 8,
+		       8 + 14 * sizeof(uint64_t) + 2 * KNOB_COUNT * sizeof(uint64_t) + 16 + 8,
 	       "tape_flatten knows all of it");
 _Static_assert(sizeof(struct tick_api) == 8 * sizeof(uint64_t), "put_apis knows all of it");
-_Static_assert(16 + 2 * KNOB_COUNT == TAPE_FIELDS, "as many as there are");
+_Static_assert(18 + 2 * KNOB_COUNT == TAPE_FIELDS, "as many as there are");
 
 void tape_flatten(const struct tick_service *ts, uint64_t f[TAPE_FIELDS])
 {
@@ -28,6 +28,8 @@ void tape_flatten(const struct tick_service *ts, uint64_t f[TAPE_FIELDS])
 		ts->psi_memory_full_us,
 		ts->psi_io_some_us,
 		ts->tx_bytes,
+		ts->io_read_bytes,
+		ts->io_write_bytes,
 		ts->known,
 		ts->yielded,
 		ts->baseline_known,
@@ -56,13 +58,15 @@ void tape_unflatten(const uint64_t f[TAPE_FIELDS], struct tick_service *ts)
 		.psi_memory_full_us = f[10],
 		.psi_io_some_us = f[11],
 		.tx_bytes = f[12],
-		.known = (uint32_t)f[13],
-		.yielded = (uint32_t)f[14],
-		.baseline_known = (uint32_t)f[15],
+		.io_read_bytes = f[13],
+		.io_write_bytes = f[14],
+		.known = (uint32_t)f[15],
+		.yielded = (uint32_t)f[16],
+		.baseline_known = (uint32_t)f[17],
 		.apis = apis,
 	};
-	memcpy(ts->knob, f + 16, sizeof(ts->knob));
-	memcpy(ts->baseline, f + 16 + KNOB_COUNT, sizeof(ts->baseline));
+	memcpy(ts->knob, f + 18, sizeof(ts->knob));
+	memcpy(ts->baseline, f + 18 + KNOB_COUNT, sizeof(ts->baseline));
 }
 
 void tape_end(struct tape *t)
