@@ -93,7 +93,7 @@ static double stage_mcpu(const struct controller *c, const struct service_state 
 	if (stage == STAGE_NEAR)
 		all = s->kept.tier == TIER_BRONZE ? 0 : fmin(s->near_mcpu, all);
 	else if (stage == STAGE_DEMAND)
-		all = s->demand_mcpu;
+		all = fmin(s->demand_mcpu, all);
 	return within_policy(c, s, all);
 }
 

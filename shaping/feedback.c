@@ -6,6 +6,7 @@
 
 #define UTILISATION_LEAST 0.4
 #define UTILISATION_MOST  0.95
+#define CURVED_MOST       2.0 /* of the likely demand, where the objective allows it */
 #define LEVEL_LEAST       0.5
 #define SHORT_COSTS       0.02 /* utilisation given up for a step that needed more than planned */
 #define BURN_COSTS        0.01 /* and for a tick in which the budget burns */
@@ -68,18 +69,64 @@ static void steer(struct service_state *s, bool is_short, bool has_slo)
 	s->kept.level_less = fmax(0, fmin(s->quantile - LEVEL_LEAST, s->kept.level_less));
 }
 
+bool follows_slo(const struct service_state *s)
+{
+	bool has_slo = s->policy->slo.set;
+
+	for (size_t i = 0; i < s->policy->n_apis; i++)
+		has_slo |= s->policy->apis[i].slo.set;
+	return has_slo && s->policy->cpu.mode == CPU_CAP && !s->price;
+}
+
+bool slo_is_kept(const struct service_state *s)
+{
+	return follows_slo(s) && curve_keeps(&s->kept.curve);
+}
+
+/* One late answer of the strictest objective, as curve_target counts it. */
+static double strictest(const struct policy_service *p)
+{
+	double unit = p->slo.set ? 1 / (1 - p->slo.objective) : 0;
+
+	for (size_t i = 0; i < p->n_apis; i++)
+		if (p->apis[i].slo.set)
+			unit = fmax(unit, 1 / (1 - p->apis[i].slo.objective));
+	return unit;
+}
+
+/*
+ * Under a tight limit the objective says what utilisation is too much: the highest at which it is
+ * kept, found by going up a little at a time from where the host begins. It is one of the likely
+ * demand: what the forecast may be wrong by is in what was found.
+ */
+static void follow_curve(const struct controller *c, struct service_state *s)
+{
+	double tick_s = (double)c->period_ns / (double)NS_PER_S;
+
+	curve_observe(&s->kept.curve, s->kept.asked_mcpu / s->limit_mcpu, s->answers, s->burned,
+		      tick_s);
+	if (s->answers > 0)
+		s->kept.utilisation = curve_target(&s->kept.curve, s->kept.utilisation,
+						   strictest(s->policy), tick_s);
+	s->kept.level_less = s->quantile - LEVEL_LEAST;
+}
+
 /* An objective that is being missed lowers the utilisation, whatever else went well. */
 static void learn_utilisation(struct controller *c, struct service_state *s)
 {
 	bool burning = s->burn_fast > BURN_BOTH && s->burn_slow > BURN_BOTH;
+	bool curved = follows_slo(s);
 
+	if (curved)
+		follow_curve(c, s);
 	if (burning) {
 		s->kept.burned_ns = c->now_ns;
 		s->kept.utilisation -= BURN_COSTS;
-	} else if (isfinite(s->need_mcpu) && s->kept.planned_mcpu > 0) {
+	} else if (!curved && isfinite(s->need_mcpu) && s->kept.planned_mcpu > 0) {
 		steer(s, s->need_mcpu > s->kept.planned_mcpu, isfinite(s->burn_slow));
 	}
-	s->kept.utilisation = fmax(UTILISATION_LEAST, fmin(UTILISATION_MOST, s->kept.utilisation));
+	s->kept.utilisation = fmax(UTILISATION_LEAST, fmin(curved ? CURVED_MOST : UTILISATION_MOST,
+							   s->kept.utilisation));
 }
 
 static void move_tier(struct controller *c, struct service_state *s, enum tier to)

@@ -7,17 +7,39 @@
 
 #define RATIO_MEMORY_S 10.0 /* the throttled share is remembered this long */
 #define SEVERE_PART    0.1  /* of the interval lost: no need to see it twice */
+#define KEPT_LATENCY   0.5  /* of the objective's latency lost in one wait, where it is kept */
+#define KEPT_SEVERE    0.5  /* of the interval, at most */
+#define KEPT_LASTING   0.5  /* of what is severe: not to be seen twice */
 #define RAISE_LEAST    0.2
 #define PEAK_KEPT      0.9995
 #define HOLD_DWELLS    3 /* the planner does not lower what was raised for this many dwells */
 
 struct seen {
 	double ratio, part;
+	double severe; /* a part of so much is */
 	bool throttled;
 };
 
-static struct seen look(struct service_kept *k, const struct tick_service *ts, uint64_t interval_ns)
+/* The part of an interval that is severe: a wait of so long is part of an answer's latency. */
+static double severe_part(const struct service_state *s, uint64_t interval_ns)
 {
+	double latency_us = INFINITY, part;
+
+	if (!slo_is_kept(s))
+		return SEVERE_PART;
+	if (s->policy->slo.set)
+		latency_us = (double)s->policy->slo.latency_us;
+	for (size_t i = 0; i < s->policy->n_apis; i++)
+		if (s->policy->apis[i].slo.set)
+			latency_us = fmin(latency_us, (double)s->policy->apis[i].slo.latency_us);
+	part = KEPT_LATENCY * latency_us * (double)NS_PER_US / (double)MAX(interval_ns, 1);
+	return fmax(SEVERE_PART, fmin(KEPT_SEVERE, part));
+}
+
+static struct seen look(struct service_state *s, const struct tick_service *ts,
+			uint64_t interval_ns)
+{
+	struct service_kept *k = &s->kept;
 	double seconds = (double)MAX(interval_ns, 1) / (double)NS_PER_S;
 	double use = (double)ts->cpu_usage_us / 1000 / seconds;
 	struct seen n = {.throttled = ts->nr_throttled > 0};
@@ -26,28 +48,43 @@ static struct seen look(struct service_kept *k, const struct tick_service *ts, u
 	if (ts->nr_periods)
 		n.ratio = fmin(1, (double)ts->nr_throttled / (double)ts->nr_periods);
 	n.part = fmin(1, (double)ts->throttled_us / (double)US_PER_S / seconds);
+	n.severe = severe_part(s, interval_ns);
 	k->guard_ratio += a * (n.ratio - k->guard_ratio);
 	k->guard_use_mcpu = fmax(k->guard_use_mcpu * PEAK_KEPT, use);
 	return n;
 }
 
+/* Not to be seen twice. */
+static bool is_lasting(const struct service_state *s, const struct seen *n)
+{
+	return n->throttled && (!slo_is_kept(s) || n->part >= KEPT_LASTING * n->severe);
+}
+
 /*
  * One throttled period in ten seconds may be within the target; a severe one, two in a row, or a
- * share above the target is not.
+ * share above the target is not. Where an objective is kept, what takes as long as that allows is.
  */
-static bool fires(const struct controller *c, const struct service_kept *k, const struct seen *n)
+static bool fires(const struct controller *c, const struct service_state *s, const struct seen *n)
 {
+	const struct service_kept *k = &s->kept;
+
 	if (!n->throttled)
 		return false;
-	return n->part >= SEVERE_PART || k->guard_throttled ||
+	if (slo_is_kept(s))
+		return n->part >= n->severe || (k->guard_throttled && is_lasting(s, n));
+	return n->part >= n->severe || k->guard_throttled ||
 	       k->guard_ratio > c->set->host.throttle_target;
 }
 
-/* x (1 + excess), at least a fifth more; Autothrottle's Captain (NSDI 2024) raises in this way. */
+/*
+ * x (1 + excess), at least a fifth more; Autothrottle's Captain (NSDI 2024) raises in this way.
+ * Where an objective is kept all the same, by the part of the time that was lost.
+ */
 static uint64_t raised(const struct controller *c, const struct service_state *s, uint64_t now,
 		       const struct seen *n)
 {
-	double by = fmax(RAISE_LEAST, n->ratio - c->set->host.throttle_target);
+	double excess = slo_is_kept(s) ? n->part : n->ratio - c->set->host.throttle_target;
+	double by = fmax(RAISE_LEAST, excess);
 	struct clamp_bounds b = {
 		.floor = s->policy->cpu.floor_mcpu,
 		.ceiling = s->policy->cpu.ceiling_mcpu,
@@ -93,7 +130,7 @@ static void remember(struct controller *c, struct service_state *s, const struct
 	ks->value = e->value;
 	ks->changed_ns = MAX(now_ns, 1);
 	ks->hold = e->value;
-	ks->hold_until_ns = now_ns + HOLD_DWELLS * c->set->host.dwell_ns;
+	ks->hold_until_ns = now_ns + (slo_is_kept(s) ? 1 : HOLD_DWELLS) * c->set->host.dwell_ns;
 	ks->reason = e->reason;
 	ks->decided = true;
 	ks->pending = !c->observe;
@@ -113,9 +150,9 @@ bool tick_guard(struct controller *c, uint32_t service, const struct tick_servic
 
 	if (ts->missing & (MISSING_CPU | MISSING_ALL))
 		return false;
-	n = look(&s->kept, ts, interval_ns);
-	fire = fires(c, &s->kept, &n);
-	s->kept.guard_throttled = n.throttled;
+	n = look(s, ts, interval_ns);
+	fire = fires(c, s, &n);
+	s->kept.guard_throttled = is_lasting(s, &n);
 	/* The interval may have begun before the last raise was in force. */
 	if (!fire || s->kept.capped || is_short(s) || c->frozen || before == UNLIMITED ||
 	    !(ts->known & 1u << KNOB_CPU_MAX) || ts->yielded & 1u << KNOB_CPU_MAX ||

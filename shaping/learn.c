@@ -90,11 +90,19 @@ static void learn_cost(struct service_state *s, const struct tick_service *ts, u
 	cost_observe(s->cost, &sample);
 }
 
+static void count_burned(struct service_state *s, const struct policy_slo *slo, uint64_t good,
+			 uint64_t total)
+{
+	s->answers += (double)total;
+	s->burned += (double)(total - MIN(good, total)) / (1 - slo->objective);
+}
+
 static void learn_slo(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
 {
 	const struct policy_service *p = s->policy;
 	uint64_t good = 0, total = 0;
 
+	s->answers = s->burned = 0;
 	for (size_t i = 0; i < s->n_apis; i++) {
 		const struct policy_slo *slo = i < p->n_apis ? &p->apis[i].slo : &p->slo;
 		const struct tick_api *a = ts->missing & MISSING_APIS ? NULL : &ts->apis[i];
@@ -102,11 +110,15 @@ static void learn_slo(struct service_state *s, const struct tick_service *ts, ui
 		if (slo->set)
 			slo_observe(&s->apis[i].slo, slo->window_s * NS_PER_S, interval_ns,
 				    a ? a->slo_good : 0, a ? a->slo_total : 0);
+		if (slo->set && a)
+			count_burned(s, slo, a->slo_good, a->slo_total);
 		good += a ? a->slo_good : 0;
 		total += a ? a->slo_total : 0;
 	}
-	if (p->slo.set)
-		slo_observe(&s->kept.slo, p->slo.window_s * NS_PER_S, interval_ns, good, total);
+	if (!p->slo.set)
+		return;
+	slo_observe(&s->kept.slo, p->slo.window_s * NS_PER_S, interval_ns, good, total);
+	count_burned(s, &p->slo, good, total);
 }
 
 /* What arrived would have cost, in mcpu; 0 where costs are not known. */
@@ -148,8 +160,10 @@ static double needed_mcpu(const struct controller *c, const struct service_state
 static void learn_cpu(struct controller *c, struct service_state *s, const struct tick_service *ts,
 		      uint64_t interval_ns)
 {
-	s->use_mcpu = s->need_mcpu = NAN;
+	s->use_mcpu = s->need_mcpu = s->limit_mcpu = NAN;
 	s->throttled = 0;
+	if (ts->known & 1u << KNOB_CPU_MAX && ts->knob[KNOB_CPU_MAX] != UNLIMITED)
+		s->limit_mcpu = (double)ts->knob[KNOB_CPU_MAX];
 	if (ts->missing & (MISSING_CPU | MISSING_ALL))
 		return;
 	s->use_mcpu = fmin(per_second(ts->cpu_usage_us, interval_ns) / 1000,

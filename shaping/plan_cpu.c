@@ -68,7 +68,7 @@ static enum reason plan_reason(const struct controller *c, const struct service_
 
 /*
  * The tick's own answer to throttling, for steps in which no guard ran. A price says how much of it
- * is worth a higher limit, and sees it.
+ * is worth a higher limit, and sees it; an objective that is kept, that it does no harm.
  */
 static void guard_in_tick(const struct controller *c, const struct service_state *s,
 			  const struct tick_service *ts, struct want *w)
@@ -76,8 +76,8 @@ static void guard_in_tick(const struct controller *c, const struct service_state
 	uint64_t now = ts->knob[KNOB_CPU_MAX];
 	double target = c->set->host.throttle_target, raised;
 
-	if (s->price || now == UNLIMITED || s->throttled <= target || s->stale || is_short(s) ||
-	    since(c, s->kept.guard_ns) < c->period_ns)
+	if (s->price || slo_is_kept(s) || now == UNLIMITED || s->throttled <= target || s->stale ||
+	    is_short(s) || since(c, s->kept.guard_ns) < c->period_ns)
 		return;
 	raised = (double)now * (1 + fmax(GUARD_RAISE, fmin(1, s->throttled - target)));
 	raised = fmin(raised, (double)c->facts.capacity_mcpu);

@@ -50,7 +50,7 @@ static void fill_entry(size_t i, enum knob knob, uint64_t before, const struct k
 static bool went_wrong(const struct controller *c, const struct service_state *s, enum knob knob)
 {
 	const struct knob_state *ks = &s->kept.knobs[knob];
-	bool throttled = knob == KNOB_CPU_MAX && !is_short(s) && !s->price &&
+	bool throttled = knob == KNOB_CPU_MAX && !is_short(s) && !s->price && !slo_is_kept(s) &&
 			 s->throttled > c->set->host.throttle_target;
 	bool worse = s->burn_fast > 1 && s->burn_fast > WORSE_BY * fmax(ks->burn_before, 0);
 

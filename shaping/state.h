@@ -7,6 +7,7 @@
 #include "forecast/demand.h"
 #include "forecast/gru_fit.h"
 #include "forecast/limiter.h"
+#include "shaping/curve.h"
 #include "shaping/ladder.h"
 #include "shaping/share.h"
 #include "shaping/slo.h"
@@ -39,7 +40,9 @@ struct service_kept {
 	struct slo_window slo;
 	double utilisation;          /* of planned CPU, learned */
 	double level_less;           /* the demand is read at its quantile less this, learned */
+	struct curve curve;          /* of its objective, where a tight limit has to keep one */
 	double planned_mcpu;         /* by the tick before */
+	double asked_mcpu;           /* demand, by the tick before */
 	double need_most_mcpu;       /* ever */
 	double tx_most_bits_per_s;   /* ever */
 	double use_peak_mcpu;        /* decaying maximum of use */
@@ -96,9 +99,11 @@ struct service_state {
 	double use_mcpu;  /* measured; NAN: not */
 	double need_mcpu; /* what it would have used without its limit; NAN: unknown */
 	double used_bytes, used_bits_per_s; /* measured; NAN: not */
-	double io_bytes_per_s; /* read or written, whichever is more; NAN: not measured */
-	bool apis_seen;        /* its requests were counted */
-	double throttled;      /* share of periods; 0 where not measured */
+	double io_bytes_per_s;  /* read or written, whichever is more; NAN: not measured */
+	bool apis_seen;         /* its requests were counted */
+	double throttled;       /* share of periods; 0 where not measured */
+	double limit_mcpu;      /* that was in force; NAN: none or not known */
+	double answers, burned; /* under an objective, and those that missed it over its budget */
 	double quantile;
 	double demand_mcpu; /* at the quantile, peak over the lead */
 	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
@@ -179,6 +184,10 @@ void service_event_clear(struct service_state *s);
  */
 int price_new(const struct policy_service *policy, struct price **ret);
 double price_mcpu(const struct controller *c, const struct service_state *s);
+
+/* feedback.c: whether a tight limit is sized by an objective, and whether that is kept of late. */
+bool follows_slo(const struct service_state *s);
+bool slo_is_kept(const struct service_state *s);
 
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);

@@ -81,6 +81,12 @@ static void plan_service(struct controller *c, size_t i, const struct tick_input
 		burst_first(&entries[KNOB_CPU_MAX], &entries[KNOB_CPU_MAX_BURST]);
 }
 
+static void remember_plan(struct service_state *s)
+{
+	s->kept.planned_mcpu = s->got_mcpu;
+	s->kept.asked_mcpu = s->demand_mcpu;
+}
+
 const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 {
 	begin(c, in);
@@ -97,7 +103,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 	settle_budget(c);
 	fit_links(c);
 	for (size_t i = 0; i < c->n; i++)
-		c->services[i].kept.planned_mcpu = c->services[i].got_mcpu;
+		remember_plan(&c->services[i]);
 	return &c->plan;
 }
 
