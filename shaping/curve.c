@@ -6,7 +6,9 @@
 
 #include "agent/base/util.h"
 
-#define MEMORY_S   900.0 /* of a bin */
+#define BIN_S      60.0  /* of answers that a bin remembers */
+#define BIN_MOST   5000. /* answers, where these are more */
+#define BAD_S      120.0 /* memory of what burns too much: tried again after some ten minutes */
 #define RECENT_S   30.0
 #define ANSWERS    20.0 /* fewer say nothing */
 #define BURN_KEPT  0.3  /* of the budget: a utilisation that is fine */
@@ -26,31 +28,52 @@ static double middle(int bin)
 	return CURVE_LEAST + CURVE_STEP * (bin + 0.5);
 }
 
+static bool is_bad(const struct curve *c, int bin)
+{
+	return (double)c->answers[bin] >= ANSWERS &&
+	       (double)c->burned[bin] > BURN_BAD * (double)c->answers[bin];
+}
+
+static void scale_bin(struct curve *c, int bin, double by)
+{
+	c->answers[bin] *= (float)by;
+	c->burned[bin] *= (float)by;
+}
+
+/* What is old gives way, so that it shows soon when requests have become dearer. */
+static void add_to_bin(struct curve *c, int bin, double answers, double burned)
+{
+	double most = fmax(BIN_MOST, BIN_S * c->recent_answers / RECENT_S);
+	double had = (double)c->answers[bin];
+
+	if (had + answers > most)
+		scale_bin(c, bin, fmax(0, (most - answers) / fmax(had, 1)));
+	c->answers[bin] += (float)answers;
+	c->burned[bin] += (float)burned;
+}
+
 void curve_observe(struct curve *c, double utilisation, double answers, double burned,
 		   double tick_s)
 {
 	double worse = fmax(utilisation, c->before); /* leaves out NAN */
-	double keep = fmax(0, 1 - tick_s / MEMORY_S), recent = fmax(0, 1 - tick_s / RECENT_S);
+	double recent = fmax(0, 1 - tick_s / RECENT_S);
 
 	c->before = isfinite(utilisation) ? utilisation : 0;
 	c->recent_answers = c->recent_answers * recent + answers;
 	c->recent_burned = c->recent_burned * recent + burned;
 	if (!(worse > 0) || answers <= 0)
 		return;
-	for (int k = 0; k < CURVE_BINS; k++) {
-		c->answers[k] *= (float)keep;
-		c->burned[k] *= (float)keep;
-	}
-	c->answers[bin_of(worse)] += (float)answers;
-	c->burned[bin_of(worse)] += (float)burned;
+	for (int k = 0; k < CURVE_BINS; k++)
+		if (is_bad(c, k))
+			scale_bin(c, k, fmax(0, 1 - tick_s / BAD_S));
+	add_to_bin(c, bin_of(worse), answers, burned);
 }
 
 /* The lowest bin that burns too much; CURVE_BINS: none. */
 static int first_bad(const struct curve *c)
 {
 	for (int k = 0; k < CURVE_BINS; k++)
-		if ((double)c->answers[k] >= ANSWERS &&
-		    (double)c->burned[k] > BURN_BAD * (double)c->answers[k])
+		if (is_bad(c, k))
 			return k;
 	return CURVE_BINS;
 }

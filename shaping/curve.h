@@ -14,13 +14,13 @@
 
 /*
  * Utilisation is demand as it was forecast over the limit that was set for it, so that the curve
- * holds what the forecast is wrong by as well; it may be above 1. Sums decay. Plain memory, all
+ * holds what the forecast is wrong by as well; it may be above 1. Plain memory, all
  * zero at the start.
  */
 struct curve {
-	float answers[CURVE_BINS], burned[CURVE_BINS];
-	double recent_answers, recent_burned; /* of about half a minute */
-	double before;                        /* utilisation of the tick before; 0: none */
+	float answers[CURVE_BINS], burned[CURVE_BINS]; /* of late, in each bin */
+	double recent_answers, recent_burned;          /* of about half a minute */
+	double before;                                 /* utilisation of the tick before; 0: none */
 };
 
 /*

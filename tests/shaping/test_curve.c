@@ -34,7 +34,7 @@ static void it_goes_to_the_edge_and_stays_below(void **state)
 	assert_true(late < 0.01);
 	late = climb(&c, &u, 1.12, 600, 500);
 	assert_true(u > 1.0 && u <= 1.12);
-	assert_true(late == 0);
+	assert_true(late < 0.0005); /* it may be tried once more */
 }
 
 static void it_leaves_what_has_become_too_much(void **state)
@@ -47,6 +47,20 @@ static void it_leaves_what_has_become_too_much(void **state)
 	(void)climb(&c, &u, 0.82, 60, 500);
 	assert_true(u <= 0.82);
 	assert_true(u > 0.7);
+}
+
+/* A minute in which all is late, for some other cause, is not held against the limit for ever. */
+static void what_was_too_much_is_tried_again(void **state)
+{
+	struct curve c = {};
+	double u = 0.7;
+
+	(void)state;
+	(void)climb(&c, &u, 1.12, 600, 500);
+	(void)climb(&c, &u, 0, 60, 500);
+	assert_true(u < 0.5);
+	(void)climb(&c, &u, 1.12, 1500, 500);
+	assert_true(u > 1.0 && u <= 1.12);
 }
 
 /*
@@ -194,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_goes_to_the_edge_and_stays_below),
 		cmocka_unit_test(it_leaves_what_has_become_too_much),
+		cmocka_unit_test(what_was_too_much_is_tried_again),
 		cmocka_unit_test(it_goes_up_on_evidence_alone),
 		cmocka_unit_test(late_answers_count_where_they_waited),
 		cmocka_unit_test(it_is_kept_while_less_than_half_the_budget_burns),
