@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <math.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -35,6 +34,14 @@ static void count(struct load_counts *c, struct load_hist *h, const struct load_
 	load_hist_add(h, outcome == ANSWERED ? took_ns : s->timeout_ns);
 }
 
+static void record(const struct load_stream *s, const struct load_request *r, uint64_t took_ns,
+		   bool is_good)
+{
+	const struct load_record row = {r->at_ns, (uint32_t)(took_ns / NS_PER_US), is_good};
+
+	(void)fwrite(&row, sizeof(row), 1, s->raw); /* fclose tells of an error */
+}
+
 static void settle(struct load_stream *s, const struct load_request *r, enum outcome outcome,
 		   unsigned int status, uint64_t now_ns)
 {
@@ -42,6 +49,9 @@ static void settle(struct load_stream *s, const struct load_request *r, enum out
 
 	count(&s->second, &s->second_hist, s, outcome, status, took_ns);
 	count(&s->total, &s->total_hist, s, outcome, status, took_ns);
+	if (s->raw)
+		record(s, r, outcome == ANSWERED ? took_ns : s->timeout_ns,
+		       outcome == ANSWERED && status / 100 == 2);
 }
 
 static void conn_drop(struct load_conn *c, enum outcome outcome, uint64_t now_ns)

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tests/demo/load_curve.h"
 #include "tests/demo/load_hist.h"
@@ -26,6 +27,14 @@ struct load_counts {
 	uint64_t broken;   /* connection lost or refused */
 	uint64_t timeouts; /* no answer in time: a miss */
 };
+
+/* What --raw writes of each request, in the order they were settled. */
+struct load_record {
+	uint64_t at_ns;   /* scheduled, CLOCK_MONOTONIC */
+	uint32_t took_us; /* the timeout where there was no answer */
+	uint32_t is_good; /* answered 2xx, in time or not */
+};
+_Static_assert(sizeof(struct load_record) == 16, "others read this");
 
 struct load_request {
 	uint64_t at_ns; /* scheduled, CLOCK_MONOTONIC */
@@ -52,6 +61,7 @@ struct load_stream {
 	double share[LOAD_MAX_PATHS]; /* cumulated, the last is 1 */
 	struct load_curve curve;
 	uint64_t slo_ns, timeout_ns;
+	FILE *raw;        /* takes a struct load_record a request; NULL: nobody wants them */
 	uint64_t next_ns; /* arrival; UINT64_MAX: no more */
 
 	int epoll_fd;

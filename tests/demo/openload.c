@@ -18,11 +18,11 @@
 #define EXPIRE_NS   (20 * NS_PER_MS)
 
 static const char usage[] =
-	"usage: openload [--seed N] [--timeout 2s] [--start-at MONO_S]\n"
+	"usage: openload [--seed N] [--timeout 2s] [--start-at MONO_S] [--raw FILE]\n"
 	"                --stream NAME,ADDR:PORT,PATH[:SHARE][;PATH...],CURVE_FILE,SLO_LATENCY...\n"
 	"Prints a JSON line a stream and second, and one with \"final\":true a stream when it ends.\n"
 	"CURVE_FILE has lines SECONDS RATE. Latency counts from the scheduled time; misses are late,\n"
-	"refused, broken and timed-out requests.\n";
+	"refused, broken and timed-out requests. FILE gets a struct load_record of each request.\n";
 
 struct load {
 	struct load_stream *streams[MAX_STREAMS];
@@ -31,6 +31,7 @@ struct load {
 	int epoll_fd;
 	uint64_t start_ns, report_ns, expire_ns;
 	uint64_t seed, timeout_ns;
+	FILE *raw;
 };
 
 static uint64_t now_mono_ns(void)
@@ -148,6 +149,18 @@ static int add_stream(struct load *l, char *text, struct err *e)
 	return load_stream_parse(text, l->seed + l->n_streams, l->timeout_ns, s, e);
 }
 
+static int open_raw(struct load *l, const char *path, struct err *e)
+{
+	l->raw = fopen(path, "we");
+	return l->raw ? 0 : err_set(e, -errno, "write %s", path);
+}
+
+/* Returns 0 where all of what was asked for is written. */
+static int close_raw(struct load *l)
+{
+	return l->raw && fclose(l->raw) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct load l = {
@@ -163,6 +176,8 @@ int main(int argc, char **argv)
 			r = parse_duration_ns(argv[i + 1], &l.timeout_ns);
 		else if (streq(argv[i], "--start-at"))
 			r = parse_double(argv[i + 1], &start_s);
+		else if (streq(argv[i], "--raw"))
+			r = open_raw(&l, argv[i + 1], &e);
 		else
 			r = streq(argv[i], "--stream") ? add_stream(&l, argv[i + 1], &e) : -EINVAL;
 	}
@@ -170,6 +185,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n%s", e.text, usage);
 		return 2;
 	}
+	for (size_t i = 0; i < l.n_streams; i++)
+		l.streams[i]->raw = l.raw;
 	run_first();
 	l.start_ns = start_s > 0 ? (uint64_t)(start_s * (double)NS_PER_S) : now_mono_ns();
 	l.report_ns = l.start_ns + NS_PER_S;
@@ -178,5 +195,5 @@ int main(int argc, char **argv)
 	report_second(&l);
 	for (size_t i = 0; i < l.n_streams; i++)
 		free(l.streams[i]);
-	return 0;
+	return close_raw(&l);
 }
