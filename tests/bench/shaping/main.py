@@ -94,8 +94,9 @@ def run_trace(site, name, trace, settings, folder):
     scale = MEAN_CORES * 1000 / play.COST_MS / (sum(trace) / len(trace))
     rates, span = part_of([rate * scale for rate in trace], settings["full"], settings["length_s"], settings["warm_s"])
     most_cores = max(trace) * scale * play.COST_MS / 1000
-    print(f"\n== {name} x {scale:.3f}: {sum(rates[span[0]:]) / len(rates[span[0]:]):.0f} requests/s after {span[0]} s of "
-          f"warm-up, {span[2] - span[0]} s\n{HEAD}", flush=True)
+    mean = sum(rates[span[0]:]) / len(rates[span[0]:])
+    print(f"\n== {name} x {scale:.3f}: {mean:.0f} requests/s for {span[2] - span[0]} s after {span[0]} s of warm-up; "
+          f"a window of 300 s has what there is\n{HEAD}", flush=True)
     found = {}
     for contender in settings["contenders"]:
         raw = play.play(site, contender, points(rates), most_cores)
@@ -148,7 +149,8 @@ def traces_of(env):
     wanted = env.get("TRACES", "").split() or list(found)
     missing = [name for name in wanted if name not in found]
     if not env.get("DATA") or not found or missing:
-        raise Failed("DATA=DIR is to have rates/autothrottle_NAME_1s.csv" + (f", not found: {missing}" if missing else ""))
+        raise Failed("DATA=DIR is to have rates/autothrottle_NAME_1s.csv" +
+                     (f", not found: {missing}" if missing else ""))
     return {name: found[name] for name in wanted}
 
 

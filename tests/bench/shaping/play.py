@@ -182,8 +182,8 @@ def play(site, name, rates, most_cores):
     world.stop(sampler)
     found["looks"] = looks_of(world.path("looks"), start)
     if agent:
-        found["agent"] = {"status": timeline(agent), "history": agent.history(),
-                          "start_real_s": time.time() - time.monotonic() + start, "explain": agent.ask("explain", "web")}
+        found["agent"] = {"status": timeline(agent), "history": agent.history(), "explain": agent.ask("explain", "web"),
+                          "start_real_s": time.time() - time.monotonic() + start}
         agent.stop()
     world.stop(service)
     world.remove_cgroup(site.cgroup)

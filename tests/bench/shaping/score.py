@@ -75,7 +75,7 @@ def best(runs, kind):
 
 
 def figures(traces):
-    """@traces: {trace: {contender: run}}. Ratios are of foreshape's cores; no figure where there is nothing to divide by."""
+    """@traces: {trace: {contender: run}}. Ratios are of foreshape's cores; none where no other held."""
     found, against = {}, {"k8s": [], "fast": [], "captain": [], "static": []}
     for trace, runs in traces.items():
         ours = runs.get("foreshape")
