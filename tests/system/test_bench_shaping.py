@@ -161,6 +161,15 @@ def test_reaction():
           (r["throttled_s"], r["raised_s"], r["enough_s"]) == (10.2, 10.35, 11), r)
     r = score.reaction(looks[:2] + [look(11, 40000, 6)], 10, 0.8)
     check("a raise before the throttling is none", r["raised_s"] is None and r["throttled_s"] == 11, r)
+    late = score.reaction(looks[:2] + [look(12.1, 50000, 6), look(12.2, 60000, 6)], 10, 0.8)
+    check("throttling long after the step is none of it", late["throttled_s"] is None and late["raised_s"] is None)
+
+    def row(throttled, raised):
+        return {"throttled_s": throttled, "raised_s": raised}
+    rows = [row(1, 1.25), row(5, 5.5), row(None, None), row(9, 9.125)]
+    check("the reaction is the median of the surprises", score.reaction_ms(rows) == 250, score.reaction_ms(rows))
+    check("one never answered spoils it", score.reaction_ms(rows + [row(11, None)]) is None)
+    check("without a surprise there is none", score.reaction_ms([row(None, None)]) is None)
 
 
 def test_parts():

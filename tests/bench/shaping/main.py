@@ -5,7 +5,8 @@ main.py - cores under an SLO on a live service: foreshape against a static limit
 
 One HTTP service burning 3 ms a request, p99 of at most 100 ms wanted, under the load of a trace. The score is the mean
 limit in cores, and only where p99 of the whole run held. MINUTES of each trace (its middle) by default and a part of
-the targets; FULL=1 plays the hour and all of them. ONLY="foreshape captain:0.06" and TRACES="noisy" choose.
+the targets; FULL=1 plays the hour and all of them. ONLY="foreshape captain:0.06 fixed:0.7 steps" and TRACES="noisy"
+choose.
 """
 import signal
 
@@ -29,7 +30,7 @@ from world import Failed, Interrupted, World
 MEAN_CORES = 0.55    # of the service over the whole trace
 RAMP_S, RAMP_STEP_S, RAMP_BY, SETTLE_S = 180, 5, 1.1, 30  # before the hour and, for limits, of it
 HOUR_S = 3600
-PART = ("static", "k8s:0.3", "k8s:0.5", "k8s:0.7", "fast:0.5", "captain:0.02", "captain:0.06", "captain:0.15",
+PART = ("static", "k8s:0.3", "k8s:0.5", "k8s:0.7", "fast:0.5", "captain:0.06", "captain:0.15", "captain:0.3",
         "foreshape")
 ALL = ("static", *(f"{kind}:{target}" for kind, targets in rules.SWEEP.items() for target in targets), "foreshape")
 STEP_WARM_S, STEPS, STEP_UP_S, STEP_DOWN_S = 60, 3, 10, 20
@@ -113,29 +114,25 @@ def run_trace(site, name, trace, settings, folder):
 
 
 def run_steps(site, folder):
-    """Median time from the first throttled period of a surprise to a raised limit, ms, and all of them."""
+    """Time from the first throttled period of a surprise to a raised limit, ms, or None."""
     rates, ups = stepped()
     raw = play.play(site, "foreshape", rates, STEP_HIGH)
     rows = [score.reaction([k for k in raw["looks"] if k["t"] < up + STEP_UP_S], up, STEP_HIGH) for up in ups]
     play.save(site, folder, "steps", dict(raw, steps=rows))
     print(f"\n== a surprise: {STEP_LOW} to {STEP_HIGH} cores at once")
-    took = []
     for up, r in zip(ups, rows):
-        if r["throttled_s"] is not None and r["raised_s"] is not None:
-            took.append(1000 * (r["raised_s"] - r["throttled_s"]))
         print("step at %.1f s: " % up + ", ".join(
             f"{what} {'never' if r[key] is None else f'after {1000 * (r[key] - up):.0f} ms'}" for what, key in (
                 ("throttled", "throttled_s"), ("raised", "raised_s"), ("enough", "enough_s"))), flush=True)
-    never = sum(1 for r in rows if r["throttled_s"] is not None and r["raised_s"] is None)
-    return None if never or not took else score.quantile(took, 0.5)
+    return score.reaction_ms(rows)
 
 
 def settings_of(env):
     full = bool(env.get("FULL"))
     wanted = env.get("ONLY", "").split() or (ALL if full else PART)
-    unknown = [name for name in wanted if name not in ALL + ("steps",)]
+    unknown = [name for name in wanted if name not in ALL + ("steps",) and not re.fullmatch(r"fixed:[0-9.]+", name)]
     if unknown:
-        raise Failed(f"no contender {unknown[0]}: {' '.join(ALL)} steps")
+        raise Failed(f"no contender {unknown[0]}: {' '.join(ALL)} fixed:CORES steps")
     return {"full": full, "length_s": round(60 * float(env.get("MINUTES") or 2)),
             "warm_s": int(env.get("WARM_UP_S") or 120), "steps": not env.get("ONLY") or "steps" in wanted,
             "contenders": [name for name in wanted if name != "steps"], "window": "1h" if full else "5m"}
@@ -162,6 +159,9 @@ def bench(world, env, out):
                      os.path.join(os.path.dirname(foreshape), "bench", "shaping", "sampler"), settings["window"],
                      env.get("POLICY_MORE", ""))
     folder = os.path.join(out, "shaping.raw")
+    played_s = RAMP_S + HOUR_S if settings["full"] else settings["warm_s"] + settings["length_s"]
+    print(f"{len(traces)} traces, {len(settings['contenders'])} contenders: about "
+          f"{len(traces) * len(settings['contenders']) * (played_s + 3) / 60:.0f} minutes", flush=True)
     runs = {name: run_trace(site, name, read_trace(path), settings, folder) for name, path in traces.items()} \
         if settings["contenders"] else {}
     figures = score.figures(runs)

@@ -101,8 +101,12 @@ class Captain:
 
 
 def make(name, most_cores):
-    """The rule of a contender "static", "k8s:TARGET", "fast:TARGET" or "captain:TARGET"; None of foreshape."""
+    """
+    The rule of a contender "static", "fixed:CORES", "k8s:TARGET", "fast:TARGET" or "captain:TARGET"; None of foreshape.
+    """
     kind, _, target = name.partition(":")
+    if kind == "fixed":
+        return Static(float(target))
     if kind == "static":
         return Static(most_cores)
     if kind == "k8s":

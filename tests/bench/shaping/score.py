@@ -8,6 +8,7 @@ is (since when, cores).
 import math
 
 WINDOW_S = 10
+SURPRISE_S = 2
 
 
 def quantile(values, q):
@@ -96,18 +97,25 @@ def figures(traces):
     return found
 
 
+def reaction_ms(rows):
+    """The median over the steps that surprised, None where one was never answered, or none surprised."""
+    took = [math.inf if r["raised_s"] is None else 1000 * (r["raised_s"] - r["throttled_s"])
+            for r in rows if r["throttled_s"] is not None]
+    return quantile(took, 0.5) if took and max(took) < math.inf else None
+
+
 def reaction(looks, step_s, needed_cores):
     """
     What followed a step of the load at @step_s: {"throttled_s", "raised_s", "enough_s"}, each a time or None: the first
-    throttled period seen, which is when it is over; the first raise seen then or later; the first limit of what the
-    step needs.
+    throttled period seen within SURPRISE_S, which is when it is over; the first raise seen then or later; the first
+    limit of what the step needs. Without the first the step was no surprise.
     """
     found = {"throttled_s": None, "raised_s": None, "enough_s": None}
     last = None
     for k in looks:
         cores = math.inf if k["quota_us"] < 0 else k["quota_us"] / k["period_us"]
         if k["t"] >= step_s and last is not None:
-            if found["throttled_s"] is None and k["throttled"] > last["throttled"]:
+            if found["throttled_s"] is None and k["throttled"] > last["throttled"] and k["t"] < step_s + SURPRISE_S:
                 found["throttled_s"] = k["t"]
             if found["throttled_s"] is not None and found["raised_s"] is None and cores > last["cores"]:
                 found["raised_s"] = k["t"]
