@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import time
 
 import limit
@@ -12,7 +13,7 @@ import rules
 from watch import Agent
 from world import Failed
 
-PORT, HOST = 22400, "127.0.0.1"
+HOST = "127.0.0.1"
 COST_MS, WORKERS = 3, 4
 SLO_MS, TIMEOUT_S = 100, 5
 SEED = 7
@@ -30,11 +31,19 @@ cpu: {{ mode: cap }}
 {more}"""
 
 
+def free_port():
+    """A port nobody has now: an answer on it is the service's own."""
+    with socket.socket() as s:
+        s.bind((HOST, 0))
+        return s.getsockname()[1]
+
+
 class Site:
     """What all runs share; everything of it goes with @world. @more: further lines of the policy."""
 
     def __init__(self, world, foreshape, tools, sampler, window, more=""):
         self.world, self.foreshape, self.tools, self.sampler = world, foreshape, tools, sampler
+        self.port = free_port()
         self.env = dict(os.environ, FORESHAPE_RUN=world.path("run"), NO_COLOR="1")
         # Neighbours on this host are to disturb nobody: neither the service nor what looks after it.
         self.outer, self.control = world.cgroup("bench"), world.cgroup("control")
@@ -49,19 +58,18 @@ class Site:
 
     def start_service(self):
         p = self.world.start(self.foreshape, "exec", "web", "--policies", self.world.path("policies"), "--",
-                             self.tools + "/burner", "--listen", f"{HOST}:{PORT}", "--workers", str(WORKERS),
+                             self.tools + "/burner", "--listen", f"{HOST}:{self.port}", "--workers", str(WORKERS),
                              "--route", f"/={COST_MS}ms", env=self.env)
         end = time.monotonic() + 8
         while not self._answers():
             if time.monotonic() > end or p.poll() is not None:
                 with open(self.world.path("errors.log")) as f:
-                    raise Failed(f"the service does not answer on {HOST}:{PORT}\n{f.read()[-2000:]}")
+                    raise Failed(f"the service does not answer on {HOST}:{self.port}\n{f.read()[-2000:]}")
             time.sleep(0.05)
         return p
 
-    @staticmethod
-    def _answers():
-        c = http.client.HTTPConnection(HOST, PORT, timeout=1)
+    def _answers(self):
+        c = http.client.HTTPConnection(HOST, self.port, timeout=1)
         try:
             c.request("GET", "/")
             return c.getresponse().status == 200
@@ -76,7 +84,7 @@ class Site:
         raw = self.world.path("requests")
         p = self.world.start(self.tools + "/openload", "--seed", str(SEED), "--timeout", f"{TIMEOUT_S}s",
                              "--start-at", f"{start_mono_s:.3f}", "--raw", raw,
-                             "--stream", f"web,{HOST}:{PORT},/,{curve},{SLO_MS}ms")
+                             "--stream", f"web,{HOST}:{self.port},/,{curve},{SLO_MS}ms")
         return p, raw
 
     def forget(self):
