@@ -139,6 +139,21 @@ def test_run():
     check("a little over is not held", not r["held"], r)
 
 
+def test_why():
+    looks = [look(t / 2, 90000, usage_us=400000 * t + (300000 if t > 5 else 0)) for t in range(20)]
+    # 0.8 cores a second, 1.1 in the one with the step; the last half second is no whole one.
+    used = score.used_by_second(looks, 1, 10)
+    check("use by second", len(used) == 8 and near(used[0], 0.8) and near(max(used), 1.1), used)
+    agent = {"status": [{"t": t, "cpu": {"planned_mcpu": p, "demand_mcpu": {"0.5": d}}}
+                        for t, p, d in ((0, 5000, 5000), (2, 800, 600), (3, 1000, None))],
+             "history": [{"errno": 0, "before": 1, "after": 2, "knob": "cpu.max", "reason": "a"},
+                         {"errno": 0, "before": 2, "after": 2, "knob": "cpu.max", "reason": "a"}], "explain": None}
+    w = score.why(agent, looks, (0, 1, 10))
+    check("plan and forecast are means after the warm-up", near(w["planned"], 0.9) and near(w["forecast_q5"], 0.6) and
+          w["forecast_q99"] is None, w)
+    check("changes are what changed", w["changes"] == {"cpu.max a": 1}, w)
+
+
 def test_figures():
     def run(cores, held=True):
         return {"cores": cores, "held": held}
@@ -214,7 +229,7 @@ def test_live(folder):
 
 def main():
     for test in (test_utilisation, test_captain_cuts, test_captain_raises, test_captain_undoes, test_score, test_run,
-                 test_figures, test_reaction, test_parts):
+                 test_why, test_figures, test_reaction, test_parts):
         test()
     need_root()
     if not os.access(os.path.join(BUILD, "bench", "shaping", "sampler"), os.X_OK):

@@ -90,6 +90,15 @@ HEAD = (f"{'':13} {'cores':>6} {'score':>5} {'p99 ms':>8} {'late':>9} {'late 10 
         f"{'throttled':>9} {'others':>6}")
 
 
+def print_why(w):
+    def cores(key):
+        return "-" if w[key] is None else f"{w[key]:.2f}"
+    print(f"  in a second {cores('used_q50')} used at 50 %, {cores('used_q99')} at 99 %, {cores('used_most')} at most; the "
+          f"lead's peak forecast as {cores('forecast_q5')} at 50 %, {cores('forecast_q9')} at 90 %, "
+          f"{cores('forecast_q99')} at 99 %;\n  {cores('planned')} planned, of the demand by {cores('utilisation')}; "
+          "changes: " + (", ".join(f"{what} {n}" for what, n in w["changes"].items()) or "none"), flush=True)
+
+
 def run_trace(site, name, trace, settings, folder):
     """{contender: run} of one trace."""
     scale = MEAN_CORES * 1000 / play.COST_MS / (sum(trace) / len(trace))
@@ -104,8 +113,12 @@ def run_trace(site, name, trace, settings, folder):
         found[contender] = r = score.run(raw["requests"], raw["looks"], span, play.SLO_MS, os.cpu_count())
         r["others"] = raw["cores"]["others"]
         r["control"] = raw["cores"]["control"]
+        if "agent" in raw:
+            r["why"] = score.why(raw["agent"], raw["looks"], span)
         play.save(site, folder, f"{name}-{contender.replace(':', '-')}", dict(raw, score=r))
         print(line(contender, r), flush=True)
+        if "why" in r:
+            print_why(r["why"])
     for kind in ("k8s", "fast", "captain"):
         best = score.best(found, kind)
         print(f"best {kind} that held: " + ("%s with %.3f cores" % (best[0], best[1]["cores"]) if best else "none"),

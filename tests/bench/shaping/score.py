@@ -69,6 +69,45 @@ def run(requests, looks, span, slo_ms, unlimited_cores):
     }
 
 
+def used_by_second(looks, from_s, to_s):
+    """Cores used in each second, between the looks nearest to its ends."""
+    found, first = [], None
+    for k in looks:
+        if not from_s <= k["t"] < to_s:
+            continue
+        first = first or k
+        if k["t"] >= first["t"] + 1:
+            found.append((k["usage_us"] - first["usage_us"]) / 1e6 / (k["t"] - first["t"]))
+            first = k
+    return found
+
+
+def why(agent, looks, span):
+    """
+    What foreshape's limit was made of after the warm-up: what was used in a second, what it forecast for the peak over
+    its lead and planned, in cores, its target utilisation at the end, and its changes of knobs by reason in all.
+    """
+    _, from_s, to_s = span
+    used = used_by_second(looks, from_s, to_s)
+    rows = [r["cpu"] for r in agent["status"] if from_s <= r["t"] < to_s and r["cpu"].get("planned_mcpu") is not None]
+    knobs = {k["knob"]: k for k in (agent.get("explain") or {"knobs": []})["knobs"]}
+    changes = {}
+    for r in agent["history"]:
+        if r["errno"] == 0 and r["before"] != r["after"]:
+            key = f"{r['knob']} {r['reason']}"
+            changes[key] = changes.get(key, 0) + 1
+
+    def mean_of(values):
+        values = [v for v in values if v is not None]
+        return sum(values) / len(values) / 1000 if values else None
+    return {
+        "used_q50": quantile(used, 0.5), "used_q99": quantile(used, 0.99), "used_most": max(used, default=None),
+        **{f"forecast_q{q[2:]}": mean_of(r["demand_mcpu"].get(q) for r in rows) for q in ("0.5", "0.9", "0.99")},
+        "planned": mean_of(r["planned_mcpu"] for r in rows),
+        "utilisation": knobs.get("cpu.max", {"inputs": {}})["inputs"].get("target_utilisation"), "changes": changes,
+    }
+
+
 def best(runs, kind):
     """(name, run) of the fewest cores among those of @kind that held the objective, or None."""
     held = [(name, r) for name, r in runs.items() if name.split(":")[0] == kind and r["held"]]
