@@ -93,8 +93,8 @@ HEAD = (f"{'':13} {'cores':>6} {'score':>5} {'p99 ms':>8} {'late':>9} {'late 10 
 def print_why(w):
     def cores(key):
         return "-" if w[key] is None else f"{w[key]:.2f}"
-    print(f"  in a second {cores('used_q50')} used at 50 %, {cores('used_q99')} at 99 %, {cores('used_most')} at most; the "
-          f"lead's peak forecast as {cores('forecast_q5')} at 50 %, {cores('forecast_q9')} at 90 %, "
+    print(f"  in a second {cores('used_q50')} used at 50 %, {cores('used_q99')} at 99 %, {cores('used_most')} at most; "
+          f"the lead's peak forecast as {cores('forecast_q5')} at 50 %, {cores('forecast_q9')} at 90 %, "
           f"{cores('forecast_q99')} at 99 %;\n  {cores('planned')} planned, of the demand by {cores('utilisation')}; "
           "changes: " + (", ".join(f"{what} {n}" for what, n in w["changes"].items()) or "none"), flush=True)
 
