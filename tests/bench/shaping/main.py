@@ -6,7 +6,7 @@ main.py - cores under an SLO on a live service: foreshape against a static limit
 One HTTP service burning 3 ms a request, p99 of at most 100 ms wanted, under the load of a trace. The score is the mean
 limit in cores, and only where p99 of the whole run held. MINUTES of each trace (its middle) by default and a part of
 the targets; FULL=1 plays the hour and all of them. ONLY="foreshape captain:0.06 fixed:0.7 steps" and TRACES="noisy"
-choose.
+choose; POLICY_MORE="forecast: { lead: 3s }" adds to foreshape's policy, which has but objective, API and cap mode.
 """
 import signal
 
