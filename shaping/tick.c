@@ -4,8 +4,9 @@
 
 #include "shaping/state.h"
 
-#define GAP_PERIODS 3   /* an interval of more is a gap: what was measured over it is a blur */
-#define US_PER_MCPU 100 /* in a period of 100 ms */
+#define GAP_PERIODS   3   /* an interval of more is a gap: what was measured over it is a blur */
+#define US_PER_MCPU   100 /* in a period of 100 ms */
+#define BURST_PERCENT 90  /* of the quota to come, for a burst in its way */
 /* Refusals that say that a knob can't be changed now, whatever is wanted. */
 #define NOT_OURS                                                                                   \
 	(1u << REFUSAL_YIELDED | 1u << REFUSAL_UNSUPPORTED | 1u << REFUSAL_WRITE_FAILED |          \
@@ -47,14 +48,15 @@ static struct tick_service in_force(const struct controller *c, size_t i,
 
 /*
  * The kernel refuses a quota below the burst in force: where cpu.max is to go there, the burst goes
- * first, and cpu.max a tick later.
+ * first, and cpu.max a tick later. It goes somewhat further: what cpu.max is to be may be a little
+ * less by then, and would have to wait once more.
  */
 static void burst_first(struct plan_entry *max, struct plan_entry *burst)
 {
 	if (!max->change || max->value >= max->before || burst->before <= max->value * US_PER_MCPU)
 		return;
 	if (!(burst->refused & NOT_OURS)) {
-		burst->value = MIN(burst->value, max->value * US_PER_MCPU);
+		burst->value = MIN(burst->value, max->value * US_PER_MCPU * BURST_PERCENT / 100);
 		burst->reason = REASON_BURST;
 		burst->change = true;
 	}

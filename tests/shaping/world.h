@@ -27,9 +27,10 @@ struct world {
 	struct tick_api apis[WORLD_MAX][WORLD_APIS + 1];
 	double wants_mcpu[WORLD_MAX]; /* set before a step */
 	double used_mcpu[WORLD_MAX];  /* left by it */
+	uint64_t available_bytes;     /* of memory, on the host */
 	double outside_mcpu; /* used by all else on the host, which the CPUs here do not see */
 	bool frozen, observe;
-	uint64_t interval_ns, now_ns;
+	uint64_t period_ns, interval_ns, now_ns;
 	size_t writes; /* of the last step */
 	const struct plan *plan;
 };
@@ -77,14 +78,15 @@ static inline void world_init(struct world *w, uint64_t capacity_mcpu)
 		.throttle_target = 0.02,
 	};
 	w->facts = (struct host_facts){capacity_mcpu, UINT64_C(8) << 30, 0};
-	w->interval_ns = NS_PER_S;
+	w->available_bytes = UINT64_C(4) << 30;
+	w->period_ns = w->interval_ns = NS_PER_S;
 	w->now_ns = NS_PER_S;
 }
 
 static inline struct controller *world_controller(struct world *w)
 {
 	struct controller *c = NULL;
-	int r = controller_new(&w->set, &w->facts, NS_PER_S, &c);
+	int r = controller_new(&w->set, &w->facts, w->period_ns, &c);
 
 	assert(r == 0);
 	(void)r;
@@ -147,7 +149,7 @@ static inline struct tick_input world_input(struct world *w)
 		.now_real_ns = (int64_t)(w->now_ns + UINT64_C(1700000000) * NS_PER_S),
 		.interval_ns = w->interval_ns,
 		.host_cpu_used_mcpu = (uint64_t)used,
-		.host_memory_available_bytes = UINT64_C(4) << 30,
+		.host_memory_available_bytes = w->available_bytes,
 		.frozen = w->frozen,
 		.observe = w->observe,
 		.services = w->seen,

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_bad_input.c - load that no forecast is made for: silence and floods, leaks, events that do
+ * not come; each for every tier and mode. */
+#include "tests/shaping/watch.h"
+
+#define CALM_TICKS  120
+#define CALM_WRITES 6 /* of three services in so many ticks */
+
+static struct watch h;
+
+static void for_all(void (*test)(const struct watch_row *row))
+{
+	for (size_t i = 0; i < ARRAY_SIZE(watch_rows); i++) {
+		test(&watch_rows[i]);
+		world_free(&h.w);
+	}
+}
+
+/* From the least limit there is to 2,000 mcpu: a price takes small steps until it knows better. */
+#define FLOOD_TICKS  16
+#define FADE_WRITES  90 /* until the least limit is reached again */
+#define PRICE_WRITES 180
+
+static void flood(const struct watch_row *row)
+{
+	watch_init(&h, row, 4000)->cpu.floor_mcpu = 20;
+	watch_run(&h, 0, 600);
+	(void)watch_recovery(&h, 2000, FLOOD_TICKS);
+	watch_run(&h, 2000, 60);
+	watch_calm(&h, 2000, CALM_TICKS, CALM_WRITES);
+	/* A price lowers by 3 % at once, and silver is loose above a peak that fades. */
+	watch_calm(&h, 0, 900, isnan(row->short_cost) ? FADE_WRITES : PRICE_WRITES);
+	watch_calm(&h, 0, CALM_TICKS, CALM_WRITES);
+}
+
+static void a_flood_after_silence_is_met_and_forgotten(void **state)
+{
+	(void)state;
+	for_all(flood);
+}
+
+/* Minutes: a busy one a day, in the second one the writes of which are counted, then a flood. */
+static void one_a_day(const struct watch_row *row)
+{
+	size_t writes = 0;
+
+	watch_alone(&h, row, 4000)->cpu.floor_mcpu = 20;
+	h.w.period_ns = h.w.interval_ns = 60 * NS_PER_S;
+	for (int day = 0; day < 2; day++) {
+		writes = h.writes;
+		watch_run(&h, 0, 720);
+		watch_run(&h, 50, 1);
+		watch_run(&h, 0, 719);
+	}
+	if (h.writes - writes > 8)
+		fail_msg("%s: %zu writes for one request", h.what, h.writes - writes);
+	(void)watch_recovery(&h, 2000, FLOOD_TICKS);
+	watch_run(&h, 2000, 30);
+	watch_calm(&h, 2000, CALM_TICKS, CALM_WRITES);
+}
+
+static void one_request_a_day_moves_little_and_a_flood_is_met(void **state)
+{
+	(void)state;
+	for_all(one_a_day);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flood_after_silence_is_met_and_forgotten),
+		cmocka_unit_test(one_request_a_day_moves_little_and_a_flood_is_met),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
