@@ -110,13 +110,16 @@ static void want_high(const struct controller *c, size_t i, const struct tick_se
 	w->at = s->policy->memory.at;
 }
 
-/* The policy's ceiling, and never less than what is in use with a margin: less would kill it. */
+/*
+ * The policy's ceiling. Where what is in use with a margin is above it, less than that would kill
+ * it: so far it is lowered, and what leaks up to its ceiling is not given more.
+ */
 static void want_limit(const struct controller *c, size_t i, const struct tick_service *ts,
 		       struct want *w)
 {
 	const struct service_state *s = &c->services[i];
 	const struct policy_memory *p = &s->policy->memory;
-	double least = least_limit(ts);
+	double least = least_limit(ts), now;
 
 	if (p->ceiling_bytes == UNLIMITED || p->ceiling_bytes >= c->facts.memory_bytes) {
 		baseline(s, ts, KNOB_MEMORY_MAX, w);
@@ -130,9 +133,11 @@ static void want_limit(const struct controller *c, size_t i, const struct tick_s
 	want_input(w, "memory_bytes", (double)ts->memory_bytes);
 	want_input(w, "anon_bytes", (double)ts->anon_bytes);
 	want_input(w, "ceiling_bytes", (double)p->ceiling_bytes);
-	if (w->value >= least)
+	now = ts->knob[KNOB_MEMORY_MAX] == UNLIMITED ? (double)c->facts.memory_bytes
+						     : (double)ts->knob[KNOB_MEMORY_MAX];
+	if (w->value >= fmin(least, now))
 		return;
-	w->value = fmin(least, (double)c->facts.memory_bytes);
+	w->value = fmin(least, now);
 	w->reason = REASON_MEMORY_LIMIT;
 	w->refused |= 1u << REFUSAL_IN_USE;
 }

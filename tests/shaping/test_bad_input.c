@@ -65,11 +65,66 @@ static void one_request_a_day_moves_little_and_a_flood_is_met(void **state)
 	for_all(one_a_day);
 }
 
+/* The kernel kills what comes to its limit. */
+static void hold(uint64_t bytes)
+{
+	const uint64_t room = UINT64_C(6) << 30;
+	struct tick_service *s = &h.w.seen[0];
+
+	if (bytes >= MIN(s->knob[KNOB_MEMORY_MAX], room))
+		bytes = 64 * MIB;
+	s->memory_bytes = bytes;
+	s->anon_bytes = bytes - bytes / 16;
+	h.w.available_bytes = room - bytes;
+}
+
+/* A fiftieth more each step, on a host that has no more than 1 GiB to spare at its end. */
+static void leak(const struct watch_row *row)
+{
+	uint64_t ceiling = UINT64_C(5) << 30, highest = 0;
+	bool slowed = false;
+
+	watch_init(&h, row, 4000)->memory = (struct policy_memory){
+		.floor_bytes = 64 * MIB,
+		.ceiling_bytes = ceiling,
+	};
+	h.w.facts.memory_bytes = UINT64_C(12) << 30;
+	for (int t = 0; t < 500; t++) {
+		uint64_t bytes = h.w.seen[0].memory_bytes;
+
+		highest = MAX(highest, bytes);
+		hold(bytes + bytes / 50);
+		watch_run(&h, 200, 1);
+		slowed |= h.w.seen[0].knob[KNOB_MEMORY_HIGH] != UNLIMITED;
+	}
+	assert_true(slowed == (row->tier == TIER_BRONZE));
+	assert_int_equal(world_entry(&h.w, 0, KNOB_MEMORY_MAX)->reason, REASON_POLICY_CEILING);
+	assert_true(highest > ceiling / 50 * 47 && h.w.seen[0].knob[KNOB_MEMORY_MAX] == ceiling);
+}
+
+/* Bronze is asked to give some back; that ends with the leak. */
+static void leak_and_end(const struct watch_row *row)
+{
+	leak(row);
+	hold(64 * MIB);
+	watch_run(&h, 200, 120);
+	watch_calm(&h, 200, CALM_TICKS, CALM_WRITES);
+	assert_true(h.w.seen[0].knob[KNOB_MEMORY_HIGH] == UNLIMITED);
+	assert_true(h.w.seen[0].knob[KNOB_MEMORY_LOW] < 128 * MIB);
+}
+
+static void a_leak_ends_at_the_ceiling_and_leaves_nothing(void **state)
+{
+	(void)state;
+	for_all(leak_and_end);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_after_silence_is_met_and_forgotten),
 		cmocka_unit_test(one_request_a_day_moves_little_and_a_flood_is_met),
+		cmocka_unit_test(a_leak_ends_at_the_ceiling_and_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
