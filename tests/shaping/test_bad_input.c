@@ -3,8 +3,9 @@
  * not come; each for every tier and mode. */
 #include "tests/shaping/watch.h"
 
-#define CALM_TICKS  120
-#define CALM_WRITES 6 /* of three services in so many ticks */
+#define CALM_TICKS   120
+#define EVENT_WRITES 50
+#define CALM_WRITES  6 /* of three services in so many ticks */
 
 static struct watch h;
 
@@ -119,12 +120,96 @@ static void a_leak_ends_at_the_ceiling_and_leaves_nothing(void **state)
 	for_all(leak_and_end);
 }
 
+static void expect(const char *name, double multiplier)
+{
+	int64_t now_real_ns = (int64_t)(h.w.now_ns + UINT64_C(1700000000) * NS_PER_S);
+
+	assert_int_equal(controller_event(h.w.controller, 0, name,
+					  now_real_ns + 5 * (int64_t)NS_PER_S, 60 * NS_PER_S,
+					  multiplier),
+			 0);
+}
+
+/* Said to be a hundred times as much, it is as ever: limits go up to what there is, and back. */
+static void too_much_is_expected(const struct watch_row *row)
+{
+	uint64_t before;
+
+	watch_init(&h, row, 4000)->cpu.ceiling_mcpu = 3000;
+	watch_run(&h, 200, 120);
+	before = watch_limit(&h);
+	expect("sale", 100);
+	watch_calm(&h, 200, 80, EVENT_WRITES);
+	watch_run(&h, 200, 240);
+	watch_calm(&h, 200, CALM_TICKS, CALM_WRITES);
+	if (before < 1000 && watch_limit(&h) > before * 2)
+		fail_msg("%s: %" PRIu64 " mcpu before, %" PRIu64 " after", h.what, before,
+			 watch_limit(&h));
+}
+
+/* Said to be a hundredth, it is as ever: what is taken away is given back. */
+static void too_little_is_expected(const struct watch_row *row)
+{
+	double used = 0;
+
+	watch_init(&h, row, 4000)->cpu.floor_mcpu = 20;
+	watch_run(&h, 1000, 120);
+	expect("night", 0.01);
+	for (int t = 0; t < 65; t++) {
+		watch_run(&h, 1000, 1);
+		used += h.w.used_mcpu[0];
+	}
+	if (used < 0.9 * 65 * 1000)
+		fail_msg("%s: used %.0f of 1000", h.what, used / 65);
+	watch_run(&h, 1000, 60);
+	watch_calm(&h, 1000, CALM_TICKS, CALM_WRITES);
+}
+
+static void events_wrong_by_a_hundred_times_are_survived(void **state)
+{
+	(void)state;
+	for_all(too_much_is_expected);
+	for_all(too_little_is_expected);
+}
+
+/* Nothing is measured for long, or it is frozen: what is in force stays, and then goes on. */
+static void nothing_is_seen(const struct watch_row *row)
+{
+	for (int frozen = 0; frozen < 2; frozen++) {
+		uint64_t held;
+
+		watch_init(&h, row, 4000)->cpu.floor_mcpu = 20;
+		watch_run(&h, 1000, 120);
+		held = watch_limit(&h);
+		h.w.seen[0].missing |= frozen ? 0 : MISSING_CPU | MISSING_MEMORY | MISSING_PSI;
+		h.w.frozen = frozen;
+		watch_run(&h, 100, 300);
+		assert_true(watch_limit(&h) == held);
+		assert_true(row->mode == CPU_RESERVE || row->tier == TIER_BRONZE ||
+			    world_entry(&h.w, 0, KNOB_CPU_MAX)->refused &
+				    1u << (frozen ? REFUSAL_FROZEN : REFUSAL_STALE));
+		h.w.seen[0].missing = MISSING_APIS;
+		h.w.frozen = false;
+		(void)watch_recovery(&h, 1500, FLOOD_TICKS);
+		if (!frozen)
+			world_free(&h.w);
+	}
+}
+
+static void what_is_not_seen_or_frozen_is_held(void **state)
+{
+	(void)state;
+	for_all(nothing_is_seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_after_silence_is_met_and_forgotten),
 		cmocka_unit_test(one_request_a_day_moves_little_and_a_flood_is_met),
 		cmocka_unit_test(a_leak_ends_at_the_ceiling_and_leaves_nothing),
+		cmocka_unit_test(events_wrong_by_a_hundred_times_are_survived),
+		cmocka_unit_test(what_is_not_seen_or_frozen_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
