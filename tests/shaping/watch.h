@@ -79,6 +79,7 @@ static inline void watch_bounds(const struct watch *h, const struct plan_entry *
 				uint64_t *ceiling)
 {
 	const struct policy_service *p = &h->w.services[e->service];
+	uint64_t link = h->w.set.host.links[0].rate_bits_per_s;
 
 	*floor = 0;
 	*ceiling = UNLIMITED;
@@ -90,10 +91,8 @@ static inline void watch_bounds(const struct watch *h, const struct plan_entry *
 		*floor = p->memory.floor_bytes;
 		*ceiling = p->memory.ceiling_bytes;
 	} else if (e->knob == KNOB_HTB_RATE || e->knob == KNOB_HTB_CEIL) {
-		*ceiling = MIN(p->bandwidth.ceiling_bits_per_s,
-			       h->w.set.host.links[0].rate_bits_per_s);
-		*floor =
-			e->knob == KNOB_HTB_RATE ? MIN(p->bandwidth.floor_bits_per_s, *ceiling) : 0;
+		*ceiling = MIN(p->bandwidth.ceiling_bits_per_s, link);
+		*floor = e->knob == KNOB_HTB_RATE ? MIN(p->bandwidth.floor_bits_per_s, link) : 0;
 	}
 	*ceiling = MAX(*ceiling, *floor);
 }

@@ -30,6 +30,7 @@ struct world {
 	uint64_t available_bytes;     /* of memory, on the host */
 	double outside_mcpu; /* used by all else on the host, which the CPUs here do not see */
 	bool frozen, observe;
+	int64_t real_off_ns; /* what the real clock is off by */
 	uint64_t period_ns, interval_ns, now_ns;
 	size_t writes; /* of the last step */
 	const struct plan *plan;
@@ -146,7 +147,8 @@ static inline struct tick_input world_input(struct world *w)
 	w->now_ns += w->interval_ns;
 	return (struct tick_input){
 		.now_mono_ns = w->now_ns,
-		.now_real_ns = (int64_t)(w->now_ns + UINT64_C(1700000000) * NS_PER_S),
+		.now_real_ns = (int64_t)(w->now_ns + (uint64_t)w->real_off_ns +
+					 UINT64_C(1700000000) * NS_PER_S),
 		.interval_ns = w->interval_ns,
 		.host_cpu_used_mcpu = (uint64_t)used,
 		.host_memory_available_bytes = w->available_bytes,
