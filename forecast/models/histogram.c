@@ -17,6 +17,7 @@
 #define HALF_LIFE_S 86400.0 /* a day, ... */
 #define HALF_LEAST  100.0   /* or so many steps */
 #define WEIGHT_MAX  1e20f   /* of a new value: then all are made smaller */
+#define PLACE_MAX   1e6     /* of where bins begin and how wide they are */
 #define READ_EVERY  8       /* steps between two looks at the quantiles, once there are some */
 
 struct histogram {
@@ -58,9 +59,17 @@ static void widen(struct histogram *m, bool upwards)
 	m->width *= 2;
 }
 
+/* No value on the log scale is beyond; what was loaded may be anything. */
+static bool has_place(const struct histogram *m)
+{
+	return m->width > 0 && m->width <= PLACE_MAX && fabs(m->first) <= PLACE_MAX;
+}
+
 static void add(struct histogram *m, double x, float weight)
 {
-	if (m->width == 0) {
+	if (!has_place(m)) {
+		memset(m->bins, 0, sizeof(m->bins));
+		m->total = 0;
 		m->width = FIRST_WIDTH;
 		m->first = x - 0.5 * BINS * FIRST_WIDTH;
 	}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_bad_state.c - saved state with a sound checksum over what is no number or out of all bounds,
+ * and inputs of any kind. */
+#include "forecast/blob.h"
+#include "shaping/state.h"
+#include "tests/shaping/watch.h"
+
+static struct watch h;
+
+static const double bad_doubles[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, -1, 1e-320};
+
+/* A controller for the same host made of the bytes of the old one. */
+static void save_and_load(void)
+{
+	size_t size = controller_save_size(h.w.controller);
+	struct controller *c = world_controller(&h.w);
+	void *buf = malloc(size);
+
+	assert_non_null(buf);
+	assert_int_equal(controller_save(h.w.controller, buf, size), size);
+	assert_int_equal(controller_load(c, buf, size), 0);
+	controller_free(h.w.controller);
+	h.w.controller = c;
+	free(buf);
+}
+
+static void train(const struct watch_row *row)
+{
+	world_free(&h.w);
+	watch_alone(&h, row, 4000)->cpu.floor_mcpu = 20;
+	watch_run(&h, 500, 40);
+}
+
+/* As if nothing had been: within so many steps the limit is about what it would be. */
+static void goes_on(const char *name, double value)
+{
+	uint64_t before = watch_limit(&h);
+
+	(void)snprintf(h.what + strlen(h.what), sizeof(h.what) - strlen(h.what), ", %s = %g", name,
+		       value);
+	save_and_load();
+	(void)watch_recovery(&h, 500, 4);
+	watch_run(&h, 500, 60);
+	if (before != UNLIMITED && watch_limit(&h) > before * 2)
+		fail_msg("%s: %" PRIu64 " mcpu before, %" PRIu64 " after", h.what, before,
+			 watch_limit(&h));
+	watch_calm(&h, 500, 30, 16);
+	(void)watch_recovery(&h, 2000, 20);
+}
+
+/* Puts what is no number where there seems to be one, in about @part of all places. */
+static void poison(void *bytes, size_t size, double part, uint64_t *seed)
+{
+	for (size_t at = 0; at + sizeof(double) <= size; at += sizeof(double)) {
+		double v;
+
+		memcpy(&v, (char *)bytes + at, sizeof(v));
+		if (!(fabs(v) > 1e-9 && fabs(v) < 1e18) || world_unit(seed) >= part)
+			continue;
+		v = bad_doubles[world_random(seed) % ARRAY_SIZE(bad_doubles)];
+		memcpy((char *)bytes + at, &v, sizeof(v));
+	}
+}
+
+/* Saved, poisoned, signed anew and loaded: into the series itself where it is taken at all. */
+static void poison_series(struct series *s, double part, uint64_t *seed)
+{
+	size_t size = series_save_size(s);
+	uint64_t *buf = calloc(2, size), head[2];
+	char *signed_anew = (char *)buf + size;
+
+	assert_non_null(buf);
+	assert_int_equal(series_save(s, buf, size), size);
+	memcpy(signed_anew, buf, size);
+	memcpy(head, buf, sizeof(head)); /* kind and length, forecast/blob.c */
+	poison((char *)buf + blob_size(0), head[1], part, seed);
+	assert_true(blob_save(head[0], (char *)buf + blob_size(0), head[1], signed_anew, size) > 0);
+	(void)series_load(s, signed_anew, size);
+	free(buf);
+}
+
+static void poison_all(double part, uint64_t *seed)
+{
+	struct service_state *s = &h.w.controller->services[0];
+
+	for (size_t k = 0; k < service_n_series(s); k++)
+		if (service_series(s, k))
+			poison_series(service_series(s, k), part, seed);
+}
+
+static void histories_of_no_numbers_are_survived(void **state)
+{
+	static const double parts[] = {0.001, 0.01, 0.3};
+
+	(void)state;
+	for (size_t r = 0; r < ARRAY_SIZE(watch_rows) * ARRAY_SIZE(parts); r++) {
+		uint64_t seed = 1000 + r;
+
+		train(&watch_rows[r % ARRAY_SIZE(watch_rows)]);
+		poison_all(parts[r / ARRAY_SIZE(watch_rows)], &seed);
+		goes_on("seed", 1000 + (double)r);
+	}
+	world_free(&h.w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(histories_of_no_numbers_are_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
