@@ -36,6 +36,36 @@ void limiter_init(struct limiter *l, double short_cost)
 	*l = (struct limiter){.short_cost = fmin(short_cost, VALUE_MAX)};
 }
 
+/* Not negative, and no more than sums of values come to; NAN is not. */
+static bool is_sum(double v)
+{
+	return v >= 0 && v <= VALUE_MAX * VALUE_MAX;
+}
+
+static bool errors_are_sound(const struct limiter_errors *e, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(fabs((double)e->z[i]) <= 2 * ERROR_MAX) || (i > 0 && e->z[i] < e->z[i - 1]))
+			return false;
+	return true;
+}
+
+bool limiter_is_sound(const struct limiter *l)
+{
+	bool sound = l->short_cost > 0 && is_sum(l->short_cost) && is_sum(l->most);
+
+	for (size_t i = 0; i < LIMITER_RECENT; i++)
+		sound &= is_sum(l->recent[i]);
+	for (size_t i = 0; i <= LIMITER_RULES; i++)
+		sound &= is_sum(l->limits[i]) && is_sum(l->costs[i]) && is_sum(l->spent[i]) &&
+			 l->square[i] >= 0 && isfinite(l->square[i]);
+	for (size_t i = 0; i < LIMITER_LEARNED; i++)
+		sound &= is_sum(l->base[i]) && is_sum(l->unit[i]) &&
+			 (l->left == 0 || l->unit[i] > 0) &&
+			 errors_are_sound(&l->errors[i], (size_t)MIN(l->n_errors, LIMITER_ROOM));
+	return sound;
+}
+
 static void forget(struct limiter_errors *e, size_t n, uint16_t born)
 {
 	size_t at = 0;

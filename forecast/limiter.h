@@ -3,6 +3,7 @@
 #ifndef FORESHAPE_LIMITER_H
 #define FORESHAPE_LIMITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "forecast/forecast.h"
@@ -49,6 +50,9 @@ struct limiter {
 
 /* @short_cost: above 0. */
 void limiter_init(struct limiter *l, double short_cost);
+
+/* Whether bytes that were loaded may be used: all are numbers, and costs have been paid. */
+bool limiter_is_sound(const struct limiter *l);
 
 /* Takes the value of a step. NAN, infinite and negative ones and those above 1e30: not measured. */
 void limiter_observe(struct limiter *l, double value);

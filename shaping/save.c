@@ -180,8 +180,13 @@ static void load_price(struct reader *r, struct service_state *s)
 	uint64_t n;
 	const void *at = get_block(r, &n);
 
-	if (at && s->price && n == sizeof(*s->price))
-		memcpy(s->price, at, n);
+	struct price price;
+
+	if (!at || !s->price || n != sizeof(price))
+		return;
+	memcpy(&price, at, sizeof(price));
+	if (price_is_sound(&price))
+		*s->price = price;
 }
 
 static void load_apis(struct reader *r, struct service_state *s)
@@ -193,9 +198,12 @@ static void load_apis(struct reader *r, struct service_state *s)
 	if (!at)
 		return;
 	memcpy(s->apis, at, s->n_apis * sizeof(*s->apis));
-	for (size_t i = 0; i < s->n_apis; i++)
+	for (size_t i = 0; i < s->n_apis; i++) {
+		if (!slo_is_sound(&s->apis[i].slo))
+			s->apis[i].slo = (struct slo_window){};
 		if (s->apis[i].slot >= (int32_t)s->n_slots || s->apis[i].slot < -1)
 			s->apis[i].slot = (int32_t)s->n_slots - 1;
+	}
 	at = get_block(r, &n);
 	if (at)
 		(void)cost_load(s->cost, at, n);
@@ -203,11 +211,16 @@ static void load_apis(struct reader *r, struct service_state *s)
 		load_ladder(r, l);
 }
 
+/* What is not sound is left out, as if the service were new. */
 static void load_kept(const struct service_head *h, const void *bytes, struct service_state *s)
 {
+	struct service_kept kept;
 	uint32_t tier = s->kept.tier;
 
-	memcpy(&s->kept, bytes, sizeof(s->kept));
+	memcpy(&kept, bytes, sizeof(kept));
+	if (!kept_is_sound(&kept))
+		return;
+	s->kept = kept;
 	if (!s->policy->auto_tier || s->kept.tier > s->policy->tier_min ||
 	    s->kept.tier < s->policy->tier_max)
 		s->kept.tier = tier;
@@ -255,7 +268,9 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 	network_share(c); /* before the series know what it earned there */
 	c->budget = h.budget;
 	c->unmanaged_mcpu =
-		h.unmanaged_mcpu >= 0 && isfinite(h.unmanaged_mcpu) ? h.unmanaged_mcpu : NAN;
+		h.unmanaged_mcpu >= 0 && h.unmanaged_mcpu <= (double)c->facts.capacity_mcpu
+			? h.unmanaged_mcpu
+			: NAN;
 	for (uint64_t i = 0; i < h.n_services; i++) {
 		struct reader one;
 

@@ -189,6 +189,14 @@ double price_mcpu(const struct controller *c, const struct service_state *s);
 bool follows_slo(const struct service_state *s);
 bool slo_is_kept(const struct service_state *s);
 
+/*
+ * sound.c: whether loaded bytes may be used: numbers are numbers and within what is possible,
+ * indexes are within their arrays. The demand of a service has a check of its own.
+ */
+bool slo_is_sound(const struct slo_window *w);
+bool kept_is_sound(const struct service_kept *k);
+bool price_is_sound(const struct price *p);
+
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);
 

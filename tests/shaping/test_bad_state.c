@@ -24,6 +24,20 @@ static void save_and_load(void)
 	free(buf);
 }
 
+/* What of a service is a double, by name and place. */
+#define KEPT(field)                                                                                \
+	{                                                                                          \
+#field, offsetof(struct service_kept, field)                                       \
+	}
+static const struct {
+	const char *name;
+	size_t at;
+} kept_doubles[] = {
+	KEPT(utilisation),    KEPT(level_less),         KEPT(planned_mcpu),
+	KEPT(need_most_mcpu), KEPT(tx_most_bits_per_s), KEPT(use_peak_mcpu),
+	KEPT(guard_use_mcpu), KEPT(guard_ratio),        KEPT(knobs[KNOB_CPU_MAX].burn_before),
+};
+
 static void train(const struct watch_row *row)
 {
 	world_free(&h.w);
@@ -46,6 +60,22 @@ static void goes_on(const char *name, double value)
 			 watch_limit(&h));
 	watch_calm(&h, 500, 30, 16);
 	(void)watch_recovery(&h, 2000, 20);
+}
+
+static void a_number_that_is_none_is_not_kept(void **state)
+{
+	(void)state;
+	for (size_t r = 0; r < ARRAY_SIZE(watch_rows); r++) {
+		for (size_t k = 0; k < ARRAY_SIZE(kept_doubles); k++) {
+			double v = bad_doubles[(k + r) % ARRAY_SIZE(bad_doubles)];
+
+			train(&watch_rows[r]);
+			memcpy((char *)&h.w.controller->services[0].kept + kept_doubles[k].at, &v,
+			       sizeof(v));
+			goes_on(kept_doubles[k].name, v);
+		}
+	}
+	world_free(&h.w);
 }
 
 /* Puts what is no number where there seems to be one, in about @part of all places. */
@@ -106,6 +136,7 @@ static void histories_of_no_numbers_are_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_number_that_is_none_is_not_kept),
 		cmocka_unit_test(histories_of_no_numbers_are_survived),
 	};
 

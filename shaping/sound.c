@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sound.c - whether bytes that were loaded may be what a controller saved. */
+#include <math.h>
+#include <string.h>
+
+#include "shaping/state.h"
+
+#define MCPU_SANE  1e8 /* no host has so many CPUs, nor has one what would be paid for them */
+#define VALUE_SANE 1e30
+
+/* Between @least and @most; NAN is not. */
+static bool between(double v, double least, double most)
+{
+	return v >= least && v <= most;
+}
+
+/* A byte that is a bool: to read any other as one is undefined. */
+static bool is_bool(const bool *b)
+{
+	unsigned char byte;
+
+	memcpy(&byte, b, sizeof(byte));
+	return byte <= 1;
+}
+
+static bool knob_is_sound(const struct knob_state *k)
+{
+	return between(k->burn_before, 0, VALUE_SANE) && k->reason < REASON_COUNT &&
+	       is_bool(&k->decided) && is_bool(&k->pending);
+}
+
+bool slo_is_sound(const struct slo_window *w)
+{
+	for (size_t i = 0; i < SLO_BUCKETS; i++)
+		if (w->good[i] > w->total[i])
+			return false;
+	return w->at < SLO_BUCKETS;
+}
+
+bool kept_is_sound(const struct service_kept *k)
+{
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if (!knob_is_sound(&k->knobs[i]))
+			return false;
+	return slo_is_sound(&k->slo) && is_bool(&k->guard_throttled) && is_bool(&k->capped) &&
+	       k->tier < TIER_COUNT && k->utilisation > 0 && between(k->utilisation, 0, 1) &&
+	       between(k->level_less, 0, 1) && between(k->guard_ratio, 0, 1) &&
+	       between(k->planned_mcpu, 0, MCPU_SANE) && between(k->need_most_mcpu, 0, MCPU_SANE) &&
+	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
+	       between(k->guard_use_mcpu, 0, MCPU_SANE) &&
+	       between(k->tx_most_bits_per_s, 0, VALUE_SANE);
+}
+
+bool price_is_sound(const struct price *p)
+{
+	return between(p->n, 0, VALUE_SANE) && between(p->mean_mcpu, 0, MCPU_SANE) &&
+	       limiter_is_sound(&p->limiter);
+}
