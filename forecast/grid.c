@@ -188,7 +188,7 @@ void grid_learn(struct grid_shift *c, const double *raw, const double *q, double
 	double half = grid_half(raw);
 
 	/* Goes round far up, so that the chance of rounding never stands still. */
-	c->n = c->n < COUNT_MAX ? c->n + 1 : COUNT_MAX / 2;
+	c->n = c->n >= 0 && c->n < COUNT_MAX ? c->n + 1 : COUNT_MAX / 2;
 	if (x > q[Q95] + EQUAL)
 		learn_tail(c, (x - q[Q95]) / half, pace);
 	for (int k = 0; k < GRID_PACES; k++) {

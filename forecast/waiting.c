@@ -55,13 +55,13 @@ size_t waiting_answers(const struct waiting_step *w, struct answer *ret)
 	const float usual = (float)UNITS * w->unit;
 	size_t n = 0, sides = 0;
 
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
+	for (size_t m = 0; m < SERIES_MODELS && n < SERIES_ASKED; m++) {
 		struct guess g = {.lo = usual, .hi = usual};
 
 		if (!(w->asked >> m & 1))
 			continue;
 		g.x = w->x + w->unit * (float)w->guess[n];
-		if (w->own >> m & 1) {
+		if (w->own >> m & 1 && sides < SERIES_SIDES) {
 			g.lo = to_side(w, w->below[sides]);
 			g.hi = to_side(w, w->above[sides++]);
 		}
