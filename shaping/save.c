@@ -267,6 +267,7 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 	memcpy(&c->network->kept, at, sizeof(c->network->kept));
 	network_share(c); /* before the series know what it earned there */
 	c->budget = h.budget;
+	c->now_ns = h.now_ns;
 	c->unmanaged_mcpu =
 		h.unmanaged_mcpu >= 0 && h.unmanaged_mcpu <= (double)c->facts.capacity_mcpu
 			? h.unmanaged_mcpu

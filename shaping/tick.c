@@ -21,8 +21,28 @@ void want_input(struct want *w, const char *name, double value)
 	w->inputs[w->n_inputs++].value = value;
 }
 
+/*
+ * The clock of another boot: what was to last until some time of it is over. Times since when are
+ * seen to be of the past by since().
+ */
+static void forget_times(struct controller *c)
+{
+	c->network->next_ns = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		struct service_kept *k = &c->services[i].kept;
+
+		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = 0;
+		for (int n = 0; n < KNOB_COUNT; n++) {
+			k->knobs[n].avoid_until_ns = k->knobs[n].hold_until_ns = 0;
+			k->knobs[n].retry_ns = k->knobs[n].lowered_ns = 0;
+		}
+	}
+}
+
 static void begin(struct controller *c, const struct tick_input *in)
 {
+	if (in->now_mono_ns < c->now_ns)
+		forget_times(c);
 	c->gap = in->interval_ns > GAP_PERIODS * c->period_ns;
 	c->now_ns = in->now_mono_ns;
 	c->frozen = in->frozen;

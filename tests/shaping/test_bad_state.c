@@ -133,11 +133,52 @@ static void histories_of_no_numbers_are_survived(void **state)
 	world_free(&h.w);
 }
 
+static bool guard_fires(void)
+{
+	struct tick_service ts = h.w.seen[0];
+	struct plan_entry e = {};
+
+	ts.nr_periods = ts.nr_throttled = 1;
+	ts.throttled_us = 50000;
+	return tick_guard(h.w.controller, 0, &ts, h.w.now_ns + 100 * NS_PER_MS, 100 * NS_PER_MS,
+			  &e);
+}
+
+/* The monotonic clock begins anew with a boot: no guard, no memory of a failure lasts for longer.
+ */
+static void another_boot_waits_for_no_time_of_the_last_one(void **state)
+{
+	struct knob_state *ks;
+	uint64_t before;
+
+	(void)state;
+	watch_alone(&h, &watch_rows[1], 4000)->cpu.floor_mcpu = 20;
+	h.w.now_ns = 30 * 86400 * NS_PER_S;
+	watch_run(&h, 900, 60);
+	ks = &h.w.controller->services[0].kept.knobs[KNOB_CPU_MAX];
+	assert_true(guard_fires());
+	ks->value = ks->previous; /* the raise got lost */
+	ks->avoid = watch_limit(&h);
+	ks->avoid_until_ns = h.w.now_ns + 600 * NS_PER_S;
+	ks->retry_ns = h.w.now_ns + 5 * NS_PER_S;
+	h.w.now_ns = NS_PER_S;
+	memset(h.changed_ns, 0, sizeof(h.changed_ns));
+	save_and_load();
+	watch_run(&h, 900, 1);
+	before = watch_limit(&h);
+	assert_true(guard_fires());
+	watch_run(&h, 100, 60);
+	if (watch_limit(&h) > before / 2)
+		fail_msg("limit %" PRIu64 ", %" PRIu64 " before", watch_limit(&h), before);
+	world_free(&h.w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_that_is_none_is_not_kept),
 		cmocka_unit_test(histories_of_no_numbers_are_survived),
+		cmocka_unit_test(another_boot_waits_for_no_time_of_the_last_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
