@@ -197,11 +197,13 @@ static void want_max(const struct controller *c, const struct service_state *s,
  * borrow; no more than the quota itself, which the kernel would refuse. Without a limit it means
  * nothing.
  */
-static void want_burst(const struct service_state *s, const struct tick_service *ts,
-		       const struct want *max, struct want *w)
+static void want_burst(const struct controller *c, const struct service_state *s,
+		       const struct tick_service *ts, const struct want *max, struct want *w)
 {
 	double limit = max->keep ? (double)ts->knob[KNOB_CPU_MAX] : max->value;
 	double peak = fmax(s->kept.guard_use_mcpu, s->kept.use_peak_mcpu);
+	bool based = ts->baseline_known & 1u << KNOB_CPU_MAX_BURST;
+	uint64_t base = based ? ts->baseline[KNOB_CPU_MAX_BURST] : 0;
 
 	w->at = s->policy->cpu.at;
 	w->deadband = BURST_DEADBAND;
@@ -209,9 +211,8 @@ static void want_burst(const struct service_state *s, const struct tick_service 
 	if (max->unlimited || (max->keep && ts->knob[KNOB_CPU_MAX] == UNLIMITED) ||
 	    s->kept.tier == TIER_BRONZE || !warm(s)) {
 		w->keep = !s->kept.knobs[KNOB_CPU_MAX_BURST].decided;
-		w->value = ts->baseline_known & 1u << KNOB_CPU_MAX_BURST
-				   ? (double)ts->baseline[KNOB_CPU_MAX_BURST]
-				   : 0;
+		w->value = (double)base;
+		w->highest = MAX(c->facts.capacity_mcpu * (uint64_t)US_PER_MCPU, base);
 		return;
 	}
 	w->reason = REASON_BURST;
@@ -267,6 +268,6 @@ void plan_cpu(struct controller *c, size_t i, const struct tick_service *ts,
 	struct service_state *s = &c->services[i];
 
 	want_max(c, s, ts, &wants[KNOB_CPU_MAX]);
-	want_burst(s, ts, &wants[KNOB_CPU_MAX], &wants[KNOB_CPU_MAX_BURST]);
+	want_burst(c, s, ts, &wants[KNOB_CPU_MAX], &wants[KNOB_CPU_MAX_BURST]);
 	want_weight(c, s, &wants[KNOB_CPU_WEIGHT]);
 }

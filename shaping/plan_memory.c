@@ -68,6 +68,7 @@ static void want_low(const struct controller *c, size_t i, const struct tick_ser
 	}
 	w->reason = REASON_MEMORY_PROTECT;
 	w->floor = p->floor_bytes;
+	w->highest = MAX(c->facts.memory_bytes, p->floor_bytes);
 	w->ceiling = p->ceiling_bytes;
 	w->deadband = MEMORY_DEADBAND;
 	w->keep = ts->missing & MISSING_MEMORY && p->floor_bytes == 0;

@@ -122,8 +122,11 @@ static inline void watch_value(const struct watch *h, const struct plan_entry *e
 		watch_fail(h, e, "below its floor");
 	if (e->value > MAX(row->lowest, ceiling))
 		watch_fail(h, e, "above its ceiling");
-	if (e->value == UNLIMITED ? !row->may_be_unlimited
-				  : e->value > MAX(watch_most(h, (enum knob)e->knob), floor))
+	if (e->value == UNLIMITED && !row->may_be_unlimited)
+		watch_fail(h, e, "no value of it");
+	/* From far above, where somebody else has set it, it goes down by steps. */
+	if (e->value != UNLIMITED && e->value > e->before &&
+	    e->value > MAX(watch_most(h, (enum knob)e->knob), floor))
 		watch_fail(h, e, "more than the host has");
 }
 
@@ -155,7 +158,7 @@ static inline void watch_dwell(const struct watch *h, const struct plan_entry *e
 			  (e - KNOB_CPU_MAX_BURST + KNOB_CPU_MAX)->refused & 1u << REFUSAL_IN_USE;
 	bool outside = e->before > MAX(e->ceiling, e->floor) || e->before < e->floor;
 	bool careful = cap ? e->value > e->before : e->value < e->before;
-	uint64_t dwell_ns = cap ? h->w.interval_ns : h->w.set.host.dwell_ns;
+	uint64_t dwell_ns = cap ? h->w.period_ns : h->w.set.host.dwell_ns;
 
 	if (e->knob > KNOB_MEMORY_LOW || !changed || changed > h->w.now_ns || !careful ||
 	    in_the_way || outside)
@@ -227,9 +230,9 @@ static inline void watch_service(const struct watch *h, size_t i)
 			 s->planned_mcpu);
 }
 
-static inline void watch_step(struct watch *h)
+/* Of the plan there is. */
+static inline void watch_plan(struct watch *h)
 {
-	world_step(&h->w);
 	h->tick++;
 	for (size_t k = 0; k < h->w.plan->n_entries; k++)
 		watch_entry(h, &h->w.plan->entries[k]);
@@ -238,6 +241,12 @@ static inline void watch_step(struct watch *h)
 	if (h->w.plan->planned_mcpu > h->w.facts.capacity_mcpu)
 		fail_msg("%s, tick %" PRIu64 ": planned %" PRIu64 " in all", h->what, h->tick,
 			 h->w.plan->planned_mcpu);
+}
+
+static inline void watch_step(struct watch *h)
+{
+	world_step(&h->w);
+	watch_plan(h);
 }
 
 /* @ticks at which the first service wants @want_mcpu, give or take a fiftieth. */
