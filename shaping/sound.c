@@ -7,6 +7,7 @@
 
 #define MCPU_SANE  1e8 /* no host has so many CPUs, nor has one what would be paid for them */
 #define VALUE_SANE 1e30
+#define PART_SANE  10 /* of what is planned */
 
 /* Between @least and @most; NAN is not. */
 static bool between(double v, double least, double most)
@@ -37,15 +38,27 @@ bool slo_is_sound(const struct slo_window *w)
 	return w->at < SLO_BUCKETS;
 }
 
+static bool curve_is_sound(const struct curve *c)
+{
+	for (size_t i = 0; i < CURVE_BINS; i++)
+		if (!between(c->answers[i], 0, VALUE_SANE) || !between(c->burned[i], 0, VALUE_SANE))
+			return false;
+	return between(c->recent_answers, 0, VALUE_SANE) &&
+	       between(c->recent_burned, 0, VALUE_SANE) && between(c->before, 0, VALUE_SANE);
+}
+
 bool kept_is_sound(const struct service_kept *k)
 {
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (!knob_is_sound(&k->knobs[i]))
 			return false;
 	return slo_is_sound(&k->slo) && is_bool(&k->guard_throttled) && is_bool(&k->capped) &&
-	       k->tier < TIER_COUNT && k->utilisation > 0 && between(k->utilisation, 0, 1) &&
-	       between(k->level_less, 0, 1) && between(k->guard_ratio, 0, 1) &&
-	       between(k->planned_mcpu, 0, MCPU_SANE) && between(k->need_most_mcpu, 0, MCPU_SANE) &&
+	       k->tier < TIER_COUNT && k->utilisation > 0 &&
+	       between(k->utilisation, 0, PART_SANE) && between(k->level_less, 0, 1) &&
+	       between(k->guard_ratio, 0, 1) && between(k->planned_mcpu, 0, MCPU_SANE) &&
+	       between(k->asked_mcpu, 0, MCPU_SANE) && curve_is_sound(&k->curve) &&
+	       between(k->io_stalled, 0, 1) && between(k->io_most, 0, 1) &&
+	       between(k->need_most_mcpu, 0, MCPU_SANE) &&
 	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
 	       between(k->guard_use_mcpu, 0, MCPU_SANE) &&
 	       between(k->tx_most_bits_per_s, 0, VALUE_SANE);

@@ -31,7 +31,7 @@ static void forget_times(struct controller *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct service_kept *k = &c->services[i].kept;
 
-		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = 0;
+		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = k->io_tried_ns = 0;
 		for (int n = 0; n < KNOB_COUNT; n++) {
 			k->knobs[n].avoid_until_ns = k->knobs[n].hold_until_ns = 0;
 			k->knobs[n].retry_ns = k->knobs[n].lowered_ns = 0;

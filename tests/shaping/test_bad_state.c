@@ -33,9 +33,20 @@ static const struct {
 	const char *name;
 	size_t at;
 } kept_doubles[] = {
-	KEPT(utilisation),    KEPT(level_less),         KEPT(planned_mcpu),
-	KEPT(need_most_mcpu), KEPT(tx_most_bits_per_s), KEPT(use_peak_mcpu),
-	KEPT(guard_use_mcpu), KEPT(guard_ratio),        KEPT(knobs[KNOB_CPU_MAX].burn_before),
+	KEPT(utilisation),
+	KEPT(level_less),
+	KEPT(planned_mcpu),
+	KEPT(need_most_mcpu),
+	KEPT(tx_most_bits_per_s),
+	KEPT(use_peak_mcpu),
+	KEPT(guard_use_mcpu),
+	KEPT(guard_ratio),
+	KEPT(asked_mcpu),
+	KEPT(io_stalled),
+	KEPT(io_most),
+	KEPT(curve.recent_answers),
+	KEPT(curve.before),
+	KEPT(knobs[KNOB_CPU_MAX].burn_before),
 };
 
 static void train(const struct watch_row *row)
