@@ -316,16 +316,31 @@ size_t cost_save(const struct cost *c, void *buf, size_t size)
 	return blob_save(KIND, c, sizeof(*c), buf, size);
 }
 
+/* All sums are of what is not negative. */
+static bool is_sound(const struct cost *c)
+{
+	const char *bytes = (const char *)c;
+
+	for (size_t at = offsetof(struct cost, samples); at < sizeof(*c); at += sizeof(double)) {
+		double v;
+
+		memcpy(&v, bytes + at, sizeof(v));
+		if (!(v >= 0 && isfinite(v)))
+			return false;
+	}
+	return true;
+}
+
 int cost_load(struct cost *c, const void *buf, size_t size)
 {
 	const void *state = blob_check(KIND, sizeof(*c), buf, size);
-	uint64_t n;
+	struct cost loaded;
 
 	if (!state)
 		return -EINVAL;
-	memcpy(&n, (const char *)state + offsetof(struct cost, n), sizeof(n));
-	if (n != c->n)
+	memcpy(&loaded, state, sizeof(loaded));
+	if (loaded.n != c->n || !is_sound(&loaded))
 		return -EINVAL;
-	memcpy(c, state, sizeof(*c));
+	*c = loaded;
 	return 0;
 }

@@ -206,6 +206,13 @@ size_t ladder_save(const struct ladder *l, void *buf, size_t size)
 	return at;
 }
 
+/* As far as numbers go; what is missing of a step is as if it had not been measured. */
+static bool part_is_sound(const struct ladder_part *p, uint64_t step_ns)
+{
+	return p->sum >= 0 && isfinite(p->sum) && p->seconds >= 0 &&
+	       p->seconds <= (double)step_ns / (double)NS_PER_S * 2 && p->elapsed_ns < step_ns;
+}
+
 int ladder_load(struct ladder *l, const void *buf, size_t size)
 {
 	const unsigned char *p = buf;
@@ -217,6 +224,9 @@ int ladder_load(struct ladder *l, const void *buf, size_t size)
 	memcpy(l->part, p, sizeof(l->part));
 	for (size_t i = 0; i < LADDER_CLOCKS && l->series[i]; i++) {
 		uint64_t n;
+
+		if (!part_is_sound(&l->part[i], l->step_ns[i]))
+			l->part[i] = (struct ladder_part){};
 
 		if (size - at < sizeof(n))
 			return -EINVAL;

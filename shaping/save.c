@@ -265,6 +265,8 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 	if (!at)
 		return -EINVAL;
 	memcpy(&c->network->kept, at, sizeof(c->network->kept));
+	if (!network_is_sound(&c->network->kept))
+		c->network->kept = (struct network_kept){};
 	network_share(c); /* before the series know what it earned there */
 	c->budget = h.budget;
 	c->now_ns = h.now_ns;

@@ -64,6 +64,16 @@ bool kept_is_sound(const struct service_kept *k)
 	       between(k->tx_most_bits_per_s, 0, VALUE_SANE);
 }
 
+bool network_is_sound(const struct network_kept *k)
+{
+	const float *weights = (const float *)&k->weights;
+
+	for (size_t i = 0; i < GRU_WEIGHTS; i++)
+		if (!between((double)weights[i], -VALUE_SANE, VALUE_SANE))
+			return false;
+	return k->version == 0 || between(k->loss, 0, VALUE_SANE);
+}
+
 bool price_is_sound(const struct price *p)
 {
 	return between(p->n, 0, VALUE_SANE) && between(p->mean_mcpu, 0, MCPU_SANE) &&

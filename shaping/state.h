@@ -196,6 +196,7 @@ bool slo_is_kept(const struct service_state *s);
 bool slo_is_sound(const struct slo_window *w);
 bool kept_is_sound(const struct service_kept *k);
 bool price_is_sound(const struct price *p);
+bool network_is_sound(const struct network_kept *k);
 
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);

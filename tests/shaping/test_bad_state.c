@@ -144,6 +144,75 @@ static void histories_of_no_numbers_are_survived(void **state)
 	world_free(&h.w);
 }
 
+static void poison_cost(struct cost *c, uint64_t *seed)
+{
+	size_t size = cost_save_size(c);
+	uint64_t *buf = calloc(1, size), head[2];
+	void *payload;
+
+	assert_non_null(buf);
+	assert_int_equal(cost_save(c, buf, size), size);
+	memcpy(head, buf, sizeof(head));
+	payload = malloc(head[1]);
+	assert_non_null(payload);
+	memcpy(payload, (char *)buf + blob_size(0), head[1]);
+	poison(payload, head[1], 0.5, seed);
+	assert_int_equal(blob_save(head[0], payload, head[1], buf, size), size);
+	(void)cost_load(c, buf, size);
+	free(payload);
+	free(buf);
+}
+
+static void serve(void)
+{
+	h.w.seen[0].missing = 0;
+	h.w.apis[0][0] = (struct tick_api){
+		.requests = 100, .finished = 100, .bytes_out = 100000, .in_flight = 2};
+}
+
+/* What requests cost is learned anew. */
+static void costs_of_no_numbers_are_not_kept(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (size_t r = 0; r < ARRAY_SIZE(watch_rows); r++) {
+		world_free(&h.w);
+		watch_alone(&h, &watch_rows[r], 4000);
+		serve();
+		watch_run(&h, 500, 60);
+		poison_cost(h.w.controller->services[0].cost, &seed);
+		goes_on("costs, row", (double)r);
+		if (!(controller_cpu_us(h.w.controller, 0, 0) > 0))
+			fail_msg("%s: no cost", h.what);
+	}
+	world_free(&h.w);
+}
+
+/* Of minutes and hours that have begun, and of the network that all series share. */
+static void parts_and_weights_of_no_numbers_are_not_kept(void **state)
+{
+	(void)state;
+	for (size_t r = 0; r < ARRAY_SIZE(watch_rows); r++) {
+		struct ladder *cpu;
+		struct network_kept *n;
+
+		train(&watch_rows[r]);
+		cpu = &h.w.controller->services[0].cpu;
+		cpu->part[1].sum = bad_doubles[r % ARRAY_SIZE(bad_doubles)];
+		cpu->part[2].seconds = bad_doubles[r % ARRAY_SIZE(bad_doubles)];
+		cpu->part[2].elapsed_ns = UINT64_MAX - r;
+		n = &h.w.controller->network->kept;
+		n->version = 1;
+		for (size_t i = 0; i < GRU_WEIGHTS; i += 3)
+			((float *)&n->weights)[i] = (float)bad_doubles[(i + r) % 3];
+		goes_on("parts, row", (double)r);
+		assert_true(h.w.controller->services[0].cpu.part[2].elapsed_ns < 3600 * NS_PER_S);
+		assert_true(h.w.controller->network->kept.version == 0);
+	}
+	world_free(&h.w);
+}
+
 static bool guard_fires(void)
 {
 	struct tick_service ts = h.w.seen[0];
@@ -189,6 +258,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_that_is_none_is_not_kept),
 		cmocka_unit_test(histories_of_no_numbers_are_survived),
+		cmocka_unit_test(costs_of_no_numbers_are_not_kept),
+		cmocka_unit_test(parts_and_weights_of_no_numbers_are_not_kept),
 		cmocka_unit_test(another_boot_waits_for_no_time_of_the_last_one),
 	};
 
