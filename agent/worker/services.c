@@ -304,7 +304,9 @@ int services_load(struct agent *a, bool first, struct err *e)
 	struct policy_set *set = NULL;
 	struct worker_service *list = NULL;
 	struct tick_service *ticks = NULL;
+	struct host_facts facts = a->facts;
 	struct controller *c = NULL;
+	struct err ignored = {};
 	int r;
 
 	r = read_policies(a, &set, e);
@@ -312,8 +314,10 @@ int services_load(struct agent *a, bool first, struct err *e)
 		return r;
 	if (a->set && policy_calendars_hand_on(a->set, set) < 0)
 		log_warning("calendars: no memory; their events are known again in a second");
-	r = first ? controller_new(set, &a->facts, WORKER_TICK_NS, &c)
-		  : controller_reload(a->controller, set, &a->facts, &c);
+	if (!first) /* CPUs may have come or gone; where that cannot be read, the old ones count */
+		(void)collect_facts(&facts, &ignored);
+	r = first ? controller_new(set, &facts, WORKER_TICK_NS, &c)
+		  : controller_reload(a->controller, set, &facts, &c);
 	if (r >= 0)
 		r = make_services(a, set, &list);
 	if (r >= 0)
@@ -329,6 +333,7 @@ int services_load(struct agent *a, bool first, struct err *e)
 		policy_set_free(set);
 		return *e->text ? r : err_set(e, r, "prepare %s", a->conf.policies_dir);
 	}
+	a->facts = facts;
 	for (size_t i = 0; i < a->n_services; i++) {
 		const struct worker_service *s =
 			by_name(list, set->n_services, a->services[i].policy->name);
