@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* capacity.c - shares the host's CPUs over services and tiers, and sees contention coming. */
 #include <math.h>
-#include <string.h>
 
 #include "shaping/state.h"
 
@@ -57,7 +56,7 @@ static double within_policy(const struct controller *c, const struct service_sta
 static void claim(struct controller *c, size_t i, double want_mcpu)
 {
 	struct service_state *s = &c->services[i];
-	struct share_claim *claims = &c->claims[i * TIER_COUNT];
+	struct share_claim *claims = &c->claims[s->place * TIER_COUNT];
 	enum tier own = (enum tier)s->kept.tier;
 	enum tier below = own == TIER_BRONZE ? TIER_BRONZE : own + 1;
 
@@ -97,34 +96,45 @@ static double stage_mcpu(const struct controller *c, const struct service_state 
 	return within_policy(c, s, all);
 }
 
+/* Claims what each wants by @stage; what it got in the stages before is its floor. */
+static void claim_all(struct controller *c, enum stage stage)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		c->services[i].want_mcpu = stage_mcpu(c, &c->services[i], stage);
+		claim(c, i, c->services[i].want_mcpu);
+	}
+}
+
+static void forget_claims(struct controller *c)
+{
+	for (size_t k = 0; k < c->n * TIER_COUNT; k++)
+		c->claims[k] = (struct share_claim){};
+}
+
 /*
  * What is all but certain to be needed comes first, tier by tier; then what the tier's quantile may
  * need; then what each wants above that to stay quick.
  */
 static void fill(struct controller *c)
 {
-	double most[TIER_COUNT];
 	double sum = 0;
 
-	for (enum tier t = TIER_GOLD; t < TIER_COUNT; t++) {
-		uint64_t v = c->set->host.tiers[t].ceiling_mcpu;
-
-		most[t] = v == UNLIMITED ? INFINITY : (double)v;
-	}
-	memset(c->claims, 0, c->n * TIER_COUNT * sizeof(*c->claims));
+	forget_claims(c);
+	tenants_start(&c->tenants);
+	for (size_t i = 0; i < c->n; i++)
+		c->tenants.list[c->services[i].tenant].n += TIER_COUNT;
 	for (enum stage stage = STAGE_NEAR; stage < STAGES; stage++) {
-		for (size_t i = 0; i < c->n; i++) {
-			c->services[i].want_mcpu = stage_mcpu(c, &c->services[i], stage);
-			claim(c, i, c->services[i].want_mcpu);
-		}
-		share_fill(c->claims, c->n * TIER_COUNT, c->available_mcpu, most);
+		claim_all(c, stage);
+		tenants_fill(&c->tenants, TENANT_CPU, c->claims);
 	}
 	for (size_t i = 0; i < c->n; i++) {
-		c->services[i].got_mcpu = 0;
+		struct service_state *s = &c->services[i];
+
+		s->got_mcpu = 0;
 		for (enum tier t = TIER_GOLD; t < TIER_COUNT; t++)
-			c->services[i].got_mcpu += c->claims[i * TIER_COUNT + t].got;
-		c->plan.services[i].planned_mcpu = c->services[i].got_mcpu;
-		sum += c->services[i].got_mcpu;
+			s->got_mcpu += c->claims[s->place * TIER_COUNT + t].got;
+		c->plan.services[i].planned_mcpu = s->got_mcpu;
+		sum += s->got_mcpu;
 	}
 	c->plan.planned_mcpu = (uint64_t)(sum + 0.5);
 }
@@ -168,22 +178,27 @@ static void set_capped(struct controller *c, struct service_state *s, bool conte
 /* What is left for bronze is shared by appetite; a claim of its own keeps the room of claims[]. */
 static void share_left(struct controller *c, double left)
 {
-	static const double unbounded[TIER_COUNT] = {INFINITY, INFINITY, INFINITY};
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->n; i++)
-		if (c->services[i].kept.tier == TIER_BRONZE)
-			c->claims[n++] = (struct share_claim){
-				.tier = TIER_BRONZE,
-				.floor = (double)c->services[i].policy->cpu.floor_mcpu,
-				.want = c->services[i].appetite_mcpu,
-				.weight = fmax(c->services[i].policy->weight, 1e-3),
-			};
-	share_fill(c->claims, n, left, unbounded);
+	tenants_start(&c->tenants);
+	for (size_t k = 0; k < c->n; k++) {
+		const struct service_state *s = &c->services[c->by_tenant[k]];
+
+		if (s->kept.tier != TIER_BRONZE)
+			continue;
+		c->tenants.list[s->tenant].n++;
+		c->claims[n++] = (struct share_claim){
+			.tier = TIER_BRONZE,
+			.floor = (double)s->policy->cpu.floor_mcpu,
+			.want = s->appetite_mcpu,
+			.weight = fmax(s->policy->weight, 1e-3),
+		};
+	}
+	tenants_fill_alone(&c->tenants, left, c->claims);
 	n = 0;
-	for (size_t i = 0; i < c->n; i++)
-		if (c->services[i].kept.tier == TIER_BRONZE)
-			c->services[i].appetite_mcpu = c->claims[n++].got;
+	for (size_t k = 0; k < c->n; k++)
+		if (c->services[c->by_tenant[k]].kept.tier == TIER_BRONZE)
+			c->services[c->by_tenant[k]].appetite_mcpu = c->claims[n++].got;
 }
 
 void capacity(struct controller *c, const struct tick_input *in)
@@ -193,6 +208,9 @@ void capacity(struct controller *c, const struct tick_input *in)
 
 	learn_unmanaged(c, in);
 	c->available_mcpu = available_mcpu(c);
+	forget_claims(c);
+	claim_all(c, STAGE_HEADROOM);
+	ask(c, in);
 	fill(c);
 	for (size_t i = 0; i < c->n; i++) {
 		struct service_state *s = &c->services[i];

@@ -120,6 +120,7 @@ void controller_free(struct controller *c)
 	free(c->services);
 	free(c->network);
 	free(c->claims);
+	asks_free(c);
 	free(c->plan.entries);
 	free(c->plan.services);
 	free(c);
@@ -144,7 +145,7 @@ static int new_services(struct controller *c)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < c->n; i++)
 		r = service_new(c, &c->set->services[i], &c->services[i]);
-	return r;
+	return r < 0 ? r : asks_new(c);
 }
 
 int controller_new(const struct policy_set *set, const struct host_facts *facts, uint64_t period_ns,

@@ -53,7 +53,7 @@ static enum reason plan_reason(const struct controller *c, const struct service_
 			       uint64_t before, double value)
 {
 	if (is_short(s))
-		return REASON_CAPACITY_SHARE;
+		return tenant_short(c, s, TENANT_CPU) ? REASON_TENANT_SHARE : REASON_CAPACITY_SHARE;
 	/* The plan was cut there already. */
 	if (value + 0.5 >= (double)s->policy->cpu.ceiling_mcpu)
 		return REASON_POLICY_CEILING;
@@ -94,6 +94,8 @@ static void follow_plan(const struct controller *c, const struct service_state *
 	w->value = value;
 	w->reason = plan_reason(c, s, ts->knob[KNOB_CPU_MAX], value);
 	demand_inputs(s, w);
+	if (is_short(s))
+		tenant_inputs(c, s, TENANT_CPU, w);
 	guard_in_tick(c, s, ts, w);
 }
 
@@ -153,6 +155,7 @@ static void bronze_max(const struct controller *c, const struct service_state *s
 	want_input(w, "left_mcpu", s->appetite_mcpu);
 	want_input(w, "use_mcpu", s->use_mcpu);
 	want_input(w, "throttled_ratio", s->throttled);
+	tenant_inputs(c, s, TENANT_CPU, w);
 }
 
 /* The tight limit; by price it goes up at once and down a little at a time. */

@@ -36,37 +36,61 @@ static double fixed_bits_per_s(const struct controller *c, size_t i, const struc
 	return ts->known & RATE_BIT && !is_ours(c, i, ts) ? (double)ts->knob[KNOB_HTB_RATE] : 0;
 }
 
-static void share_link(struct controller *c, const struct policy_link *link,
-		       const struct tick_service *seen)
+double link_left(const struct controller *c, size_t k, const struct tick_service *seen)
 {
-	static const double unbounded[TIER_COUNT] = {INFINITY, INFINITY, INFINITY};
-	double rate = (double)link->rate_bits_per_s, left = LINK_FULL * rate;
+	const struct policy_link *link = &c->set->host.links[k];
+	double left = LINK_FULL * (double)link->rate_bits_per_s;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (link_of(c, &c->services[i]) == link)
+			left -= fixed_bits_per_s(c, i, &seen[i]);
+	return fmax(0, left);
+}
+
+bool link_claim(const struct controller *c, size_t i, size_t k, const struct tick_service *ts,
+		struct share_claim *ret)
+{
+	const struct service_state *s = &c->services[i];
+	const struct policy_bandwidth *p = &s->policy->bandwidth;
+	const struct policy_link *link = &c->set->host.links[k];
+	double rate = (double)link->rate_bits_per_s, q;
+
+	if (link_of(c, s) != link || !is_ours(c, i, ts))
+		return false;
+	q = forecast_at(&c->plan.services[i].demand_bits_per_s, s->quantile);
+	q = fmax(q * s->own_part / LINK_HEADROOM, LINK_LEAST * rate);
+	*ret = (struct share_claim){
+		.tier = (enum tier)s->kept.tier,
+		.floor = fmin((double)p->floor_bits_per_s, rate),
+		.want = fmin(q, (double)p->ceiling_bits_per_s),
+		.weight = fmax(s->policy->weight, 1e-3),
+	};
+	return true;
+}
+
+static void share_link(struct controller *c, size_t link, const struct tick_service *seen)
+{
+	double least = LINK_LEAST * (double)c->set->host.links[link].rate_bits_per_s / (double)c->n;
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->n; i++) {
-		const struct service_state *s = &c->services[i];
-		const struct policy_bandwidth *p = &s->policy->bandwidth;
-		double q = forecast_at(&c->plan.services[i].demand_bits_per_s, s->quantile);
+	tenants_start(&c->tenants);
+	for (size_t k = 0; k < c->n; k++) {
+		size_t i = c->by_tenant[k];
 
-		if (link_of(c, s) != link)
+		if (!link_claim(c, i, link, &seen[i], &c->claims[n]))
 			continue;
-		left -= fixed_bits_per_s(c, i, &seen[i]);
-		if (!is_ours(c, i, &seen[i]))
-			continue;
-		q = fmax(q * s->own_part / LINK_HEADROOM, LINK_LEAST * rate);
-		c->claims[n++] = (struct share_claim){
-			.tier = (enum tier)s->kept.tier,
-			.floor = fmin((double)p->floor_bits_per_s, rate),
-			.want = fmin(q, (double)p->ceiling_bits_per_s),
-			.weight = fmax(s->policy->weight, 1e-3),
-		};
+		c->tenants.list[c->services[i].tenant].n++;
+		n++;
 	}
-	share_fill(c->claims, n, fmax(0, left), unbounded);
+	tenants_fill(&c->tenants, TENANT_LINK + link, c->claims);
 	n = 0;
-	for (size_t i = 0; i < c->n; i++)
-		if (link_of(c, &c->services[i]) == link && is_ours(c, i, &seen[i]))
-			c->services[i].got_bits_per_s =
-				fmax(c->claims[n++].got, LINK_LEAST * rate / (double)c->n);
+	for (size_t k = 0; k < c->n; k++) {
+		size_t i = c->by_tenant[k];
+		struct service_state *s = &c->services[i];
+
+		if (link_of(c, s) == &c->set->host.links[link] && is_ours(c, i, &seen[i]))
+			s->got_bits_per_s = fmax(c->claims[n++].got, least);
+	}
 }
 
 /* A rate young enough to be wanted again soon is not given to a weaker tier. */
@@ -104,7 +128,7 @@ void plan_links(struct controller *c, const struct tick_input *in)
 	for (size_t i = 0; i < c->n; i++)
 		c->services[i].got_bits_per_s = NAN;
 	for (size_t k = 0; k < c->set->host.n_links; k++) {
-		share_link(c, &c->set->host.links[k], in->services);
+		share_link(c, k, in->services);
 		leave_held(c, &c->set->host.links[k], in->services);
 	}
 }
@@ -132,6 +156,7 @@ void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
 	want_input(rate, "demand_bits_per_s",
 		   forecast_at(&c->plan.services[i].demand_bits_per_s, s->quantile));
 	want_input(rate, "link_bits_per_s", (double)link->rate_bits_per_s);
+	tenant_inputs(c, s, TENANT_LINK + (size_t)(link - c->set->host.links), rate);
 	ceil->must = true;
 	ceil->value = (double)MIN(p->ceiling_bits_per_s, link->rate_bits_per_s);
 	want_input(ceil, "link_bits_per_s", (double)link->rate_bits_per_s);

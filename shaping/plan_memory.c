@@ -34,16 +34,52 @@ static double working_set(const struct plan_service *ps)
 }
 
 /* Protections of all services together stay below what the host has, or they protect nothing. */
-static double protect_part(const struct controller *c)
+double memory_left(const struct controller *c)
 {
 	uint64_t reserve = c->set->host.reserve_bytes;
-	double all = (double)c->facts.memory_bytes, sum = 0, most;
+	double all = (double)c->facts.memory_bytes;
 
-	most = all - (reserve == UNLIMITED ? RESERVE_PART * all : (double)reserve);
-	for (size_t i = 0; i < c->n; i++)
-		if (c->services[i].kept.tier == TIER_GOLD)
-			sum += working_set(&c->plan.services[i]);
-	return sum > most && sum > 0 ? fmax(most, 0) / sum : 1;
+	return fmax(0, all - (reserve == UNLIMITED ? RESERVE_PART * all : (double)reserve));
+}
+
+bool memory_claim(const struct controller *c, size_t i, const struct tick_service *ts,
+		  struct share_claim *ret)
+{
+	const struct service_state *s = &c->services[i];
+	const struct policy_memory *p = &s->policy->memory;
+	double set = working_set(&c->plan.services[i]);
+
+	if (!(ts->known & 1u << KNOB_MEMORY_LOW))
+		return false;
+	*ret = (struct share_claim){
+		.tier = (enum tier)s->kept.tier,
+		.floor = (double)p->floor_bytes,
+		.want = s->kept.tier == TIER_GOLD ? set * s->own_part : 0,
+		.weight = fmax(s->policy->weight, 1e-3),
+	};
+	ret->want = fmin(ret->want, (double)p->ceiling_bytes);
+	return true;
+}
+
+void plan_memories(struct controller *c, const struct tick_input *in)
+{
+	size_t n = 0;
+
+	tenants_start(&c->tenants);
+	for (size_t k = 0; k < c->n; k++) {
+		size_t i = c->by_tenant[k];
+
+		c->services[i].protected_bytes = 0;
+		if (!memory_claim(c, i, &in->services[i], &c->claims[n]))
+			continue;
+		c->tenants.list[c->services[i].tenant].n++;
+		n++;
+	}
+	tenants_fill(&c->tenants, TENANT_MEMORY, c->claims);
+	n = 0;
+	for (size_t k = 0; k < c->n; k++)
+		if (in->services[c->by_tenant[k]].known & 1u << KNOB_MEMORY_LOW)
+			c->services[c->by_tenant[k]].protected_bytes = c->claims[n++].got;
 }
 
 static void baseline(const struct service_state *s, const struct tick_service *ts, enum knob k,
@@ -72,10 +108,11 @@ static void want_low(const struct controller *c, size_t i, const struct tick_ser
 	w->ceiling = p->ceiling_bytes;
 	w->deadband = MEMORY_DEADBAND;
 	w->keep = ts->missing & MISSING_MEMORY && p->floor_bytes == 0;
-	w->value = s->kept.tier == TIER_GOLD ? set * s->own_part * protect_part(c) : 0;
+	w->value = s->kept.tier == TIER_GOLD ? s->protected_bytes : 0;
 	want_input(w, "working_set_bytes", set);
 	want_input(w, "memory_bytes", (double)ts->memory_bytes);
-	want_input(w, "protected_part", s->own_part * protect_part(c));
+	want_input(w, "protected_part", set > 0 ? w->value / set : 1);
+	tenant_inputs(c, s, TENANT_MEMORY, w);
 }
 
 /* Only ever stricter than its baseline for bronze on a host that is running out of memory. */

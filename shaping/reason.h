@@ -27,7 +27,8 @@
 	X(MEMORY_PROTECT,   "memory_protect",   "working set the tier protects from reclaim")             \
 	X(MEMORY_LIMIT,     "memory_limit",     "forecast memory and margin, within the policy")          \
 	X(LINK_SHARE,       "link_share",       "its share of the interface by tier and forecast")        \
-	X(WARMING_UP,       "warming_up",       "too little seen yet to plan on")
+	X(WARMING_UP,       "warming_up",       "too little seen yet to plan on")                         \
+	X(TENANT_SHARE,     "tenant_share",     "its tenant has its share; more would be taken from other tenants")
 
 /* Considered and not done; bits of plan_entry.refused. */
 #define REFUSALS(X)                                                                                      \

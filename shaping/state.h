@@ -11,6 +11,7 @@
 #include "shaping/ladder.h"
 #include "shaping/share.h"
 #include "shaping/slo.h"
+#include "shaping/tenants.h"
 #include "shaping/tick.h"
 
 #define LEAD_MAX_STEPS 301
@@ -94,6 +95,8 @@ struct service_state {
 	size_t n_events;
 	bool tell_anew; /* the series may know others: at the next tick they learn of these alone */
 	unsigned int lead_steps;
+	size_t tenant; /* of controller.tenants */
+	size_t place;  /* in controller.by_tenant */
 
 	/* Of this tick alone. */
 	double use_mcpu;  /* measured; NAN: not */
@@ -111,6 +114,7 @@ struct service_state {
 	double above_mcpu;  /* that APIs are kept above their medians at the service's tier ... */
 	double less_mcpu;   /* ... and what those of weaker tiers do without of it */
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
+	double protected_bytes;      /* of its memory, what the plan has room to protect */
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
 	double slot_arrived[COST_MAX_APIS]; /* a second */
@@ -147,7 +151,9 @@ struct controller {
 	size_t n;
 	struct service_state *services;
 	struct plan plan;
-	struct share_claim *claims;             /* [n * TIER_COUNT] */
+	struct share_claim *claims; /* [n * TIER_COUNT], of one fill */
+	struct tenants tenants;
+	size_t *by_tenant;                      /* [n], services in order of their tenants */
 	struct demand_api asked[COST_MAX_APIS]; /* of the service at hand, by slot */
 	struct budget budget;
 	uint64_t now_ns;
@@ -197,6 +203,20 @@ bool slo_is_sound(const struct slo_window *w);
 bool kept_is_sound(const struct service_kept *k);
 bool price_is_sound(const struct price *p);
 bool network_is_sound(const struct network_kept *k);
+
+/*
+ * asks.c: who shares with whom; all that is asked for of CPU, memory and links, before any of it is
+ * given out, c->claims being those for CPU. Returns 0 or -ENOMEM.
+ */
+int asks_new(struct controller *c);
+void asks_free(struct controller *c);
+void ask(struct controller *c, const struct tick_input *in);
+/*
+ * What its tenant gets in the tier in which @s is short of @resource because of its tenant: with
+ * other services, or with another resource that the tenant has more of. NULL: not so.
+ */
+const struct tenant_tier *tenant_short(const struct controller *c, const struct service_state *s,
+				       enum tenant_resource resource);
 
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
 void service_take(struct service_state *to, struct service_state *from);
@@ -255,6 +275,9 @@ struct want {
 	} inputs[TICK_MAX_INPUTS];
 };
 void want_input(struct want *w, const char *name, double value);
+/* The tenant's share of its dominant resource, where @s is short of @resource because of it. */
+void tenant_inputs(const struct controller *c, const struct service_state *s,
+		   enum tenant_resource resource, struct want *w);
 
 /* plan_cpu.c, plan_memory.c, plan_io.c, plan_link.c: fill the wants of service @i. */
 void plan_cpu(struct controller *c, size_t i, const struct tick_service *ts,
@@ -265,11 +288,19 @@ void plan_io(struct controller *c, size_t i, const struct tick_service *ts,
 	     struct want wants[KNOB_COUNT]);
 void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
 	       struct want wants[KNOB_COUNT]);
-void plan_disks(struct controller *c,
-		const struct tick_input *in); /* once a tick, before plan_io */
-void plan_links(struct controller *c,
-		const struct tick_input *in); /* once a tick, before plan_link */
-void fit_links(struct controller *c);         /* after settle_budget: rates never exceed a link's */
+/* Once a tick, before these: memory to protect, disks and each link are given out. */
+void plan_memories(struct controller *c, const struct tick_input *in);
+void plan_disks(struct controller *c, const struct tick_input *in);
+void plan_links(struct controller *c, const struct tick_input *in);
+/* What is to be given out of memory or link @k, and what service @i claims of it; false: nothing.
+ */
+double memory_left(const struct controller *c);
+bool memory_claim(const struct controller *c, size_t i, const struct tick_service *ts,
+		  struct share_claim *ret);
+double link_left(const struct controller *c, size_t k, const struct tick_service *seen);
+bool link_claim(const struct controller *c, size_t i, size_t k, const struct tick_service *ts,
+		struct share_claim *ret);
+void fit_links(struct controller *c); /* after settle_budget: rates never exceed a link's */
 
 /* settle.c: from what is wanted to an entry; then the minute's budget over all entries. */
 void settle(struct controller *c, size_t i, enum knob knob, const struct tick_service *ts,

@@ -49,6 +49,12 @@ void tenants_begin(struct tenants *t, size_t n_resources)
 	}
 }
 
+void tenants_start(struct tenants *t)
+{
+	for (size_t k = 0; k < t->n; k++)
+		t->list[k].n = 0;
+}
+
 void tenants_ask(struct tenants *t, size_t tenant, enum tenant_resource resource,
 		 const struct share_claim *claim)
 {
@@ -57,7 +63,7 @@ void tenants_ask(struct tenants *t, size_t tenant, enum tenant_resource resource
 	if (wanted(claim) <= 0)
 		return;
 	at->weight = fmax(at->weight, claim->weight);
-	at->services += resource == TENANT_CPU;
+	at->services[resource]++;
 	at->asked[resource] += wanted(claim);
 	t->asked[resource][claim->tier] += wanted(claim);
 	t->floors[resource][claim->tier] += claim->floor;

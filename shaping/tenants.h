@@ -4,6 +4,7 @@
 #define FORESHAPE_TENANTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "policies/policy.h"
 #include "shaping/share.h"
@@ -17,9 +18,9 @@ enum tenant_resource {
 
 /* What a tenant's services of one tier ask for and get together; each resource in its own unit. */
 struct tenant_tier {
-	double weight;   /* of the heaviest service that asks for something: more of them weigh no
-			    more; 0: none asks */
-	size_t services; /* that ask for CPU */
+	double weight; /* of the heaviest service that asks for something: more of them weigh no
+			  more; 0: none asks */
+	uint16_t services[TENANT_RESOURCES]; /* that ask for it */
 	double asked[TENANT_RESOURCES], got[TENANT_RESOURCES];
 	enum tenant_resource dominant;
 	double dominant_share; /* asked, of the capacity, counted by how scarce it is */
@@ -71,6 +72,9 @@ void tenants_begin(struct tenants *t, size_t n_resources);
 void tenants_ask(struct tenants *t, size_t tenant, enum tenant_resource resource,
 		 const struct share_claim *claim);
 void tenants_weigh(struct tenants *t);
+
+/* Before a fill: no tenant has a claim in it; the caller counts them in list[].n. */
+void tenants_start(struct tenants *t);
 
 /*
  * Gives out @resource as share_fill does. @claims are those of the first tenant, list[0].n of them,

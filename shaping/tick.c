@@ -118,6 +118,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 		feedback(c, i);
 	}
 	capacity(c, in);
+	plan_memories(c, in);
 	plan_disks(c, in);
 	plan_links(c, in);
 	for (size_t i = 0; i < c->n; i++)
