@@ -143,7 +143,9 @@ static const struct schema_key service_keys[] = {
 	  .help = "The service's name, one on this host." },
 	{ .name = "tenant", .type = &scalar_name, TEXT(policy_service, tenant), .example = "tenant: shop",
 	  .absent = "none", .also = "team owner namespace project",
-	  .help = "Whose it is: tenants share what is left by dominant-resource fairness." },
+	  .help = "Whose it is. Within a tier, tenants share CPU, memory to protect and links by dominant-resource fairness: "
+		  "each gets as much of what it asks most of, however many services it has. A service without one is a "
+		  "tenant by itself." },
 	{ .name = "tier", .type = &scalar_tier_or_auto, .otherwise = "bronze", .example = "tier: gold",
 	  .also = "priority class qos",
 	  .help = "gold, silver or bronze; auto: placed by forecast load and SLO, within tier_range." },
@@ -152,7 +154,8 @@ static const struct schema_key service_keys[] = {
 	  .help = "With tier: auto, the lowest and the highest tier it may be placed in." },
 	{ .name = "weight", .type = &scalar_factor, AT(policy_service, weight), .lowest = "0.01", .highest = "100",
 	  .otherwise = "1", .example = "weight: 2", .also = "share shares",
-	  .help = "Its share among services of its tier when there is not enough for all." },
+	  .help = "Its share among services of its tier when there is not enough for all. A tenant has the weight of its "
+		  "heaviest service." },
 	{ .name = "match", .map = &match_map, .required = true, POS(policy_service, match_at),
 	  .example = "match: { unit: checkout.service }", .also = "matches selector matcher",
 	  .help = "Which processes are the service." },
