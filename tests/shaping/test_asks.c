@@ -51,7 +51,7 @@ static void tenants_share_cpu_whatever_services_they_have(void **state)
 {
 	(void)state;
 	world_init(&w, 2000);
-	add("a", "shop", TIER_GOLD);
+	add("a", "shop", TIER_GOLD)->cpu.ceiling_mcpu = 1900; /* one input more */
 	add("b", "blog", TIER_GOLD);
 	add("c", "shop", TIER_GOLD);
 	add("d", "shop", TIER_GOLD);
@@ -227,6 +227,65 @@ static void the_order_of_services_does_not_matter(void **state)
 			fail_msg("service %zu: %g is not %g", i, a[i], b[i]);
 }
 
+static void make_random(uint64_t *seed)
+{
+	static const char *const tenants[] = {"", "shop", "blog"};
+
+	world_init(&w, 2000);
+	w.set.host.n_links = 1;
+	w.set.host.links[0] =
+		(struct policy_link){.interface = "eth0", .rate_bits_per_s = 100000000};
+	w.set.host.reserve_bytes = world_random(seed) % 9 << 30;
+	for (size_t i = 0; i < 6; i++) {
+		struct policy_service *s = add("s", tenants[world_random(seed) % 3],
+					       (enum tier)(world_random(seed) % TIER_COUNT));
+
+		s->weight = 0.01 + 5 * world_unit(seed);
+		s->cpu.floor_mcpu = world_random(seed) % 300;
+		s->cpu.mode = world_random(seed) % 2 ? CPU_CAP : CPU_RESERVE;
+		w.seen[i].memory_bytes = world_random(seed) % (UINT64_C(4) << 30);
+		if (world_random(seed) % 2)
+			use_link(i, world_random(seed) % 30000000);
+	}
+}
+
+static void check_plan(void)
+{
+	double cpu = 0, rates = 0;
+
+	for (size_t i = 0; i < w.set.n_services; i++) {
+		const struct plan_entry *low = world_entry(&w, i, KNOB_MEMORY_LOW);
+
+		assert_true(isfinite(planned(i)));
+		assert_true(planned(i) >= (double)w.services[i].cpu.floor_mcpu - 1e-6);
+		assert_true(low->value <= w.facts.memory_bytes);
+		for (int k = 0; k < KNOB_COUNT; k++)
+			assert_true(world_entry(&w, i, (enum knob)k)->n_inputs <= TICK_MAX_INPUTS);
+		cpu += planned(i);
+		rates += (double)w.seen[i].knob[KNOB_HTB_RATE];
+	}
+	assert_true(cpu <= 1900 + 1e-6);
+	assert_true(rates <= 100000000);
+}
+
+/* Whatever belongs to whom: floors are kept, and nothing is promised twice. */
+static void random_hosts_are_never_promised_twice(void **state)
+{
+	uint64_t seed = 17;
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		make_random(&seed);
+		for (int t = 0; t < 30; t++) {
+			for (size_t i = 0; i < w.set.n_services; i++)
+				w.wants_mcpu[i] = 1500 * world_unit(&seed);
+			world_step(&w);
+			check_plan();
+		}
+		world_free(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +297,7 @@ int main(void)
 		cmocka_unit_test(what_is_taken_of_a_full_link_counts_against_cpu),
 		cmocka_unit_test(tenants_share_what_memory_can_be_protected),
 		cmocka_unit_test(the_order_of_services_does_not_matter),
+		cmocka_unit_test(random_hosts_are_never_promised_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
