@@ -53,15 +53,15 @@ bool link_claim(const struct controller *c, size_t i, size_t k, const struct tic
 	const struct service_state *s = &c->services[i];
 	const struct policy_bandwidth *p = &s->policy->bandwidth;
 	const struct policy_link *link = &c->set->host.links[k];
-	double rate = (double)link->rate_bits_per_s, q;
+	double q;
 
 	if (link_of(c, s) != link || !is_ours(c, i, ts))
 		return false;
 	q = forecast_at(&c->plan.services[i].demand_bits_per_s, s->quantile);
-	q = fmax(q * s->own_part / LINK_HEADROOM, LINK_LEAST * rate);
+	q = fmax(q * s->own_part / LINK_HEADROOM, 0);
 	*ret = (struct share_claim){
 		.tier = (enum tier)s->kept.tier,
-		.floor = fmin((double)p->floor_bits_per_s, rate),
+		.floor = (double)MIN(p->floor_bits_per_s, link->rate_bits_per_s),
 		.want = fmin(q, (double)p->ceiling_bits_per_s),
 		.weight = fmax(s->policy->weight, 1e-3),
 	};
@@ -70,7 +70,7 @@ bool link_claim(const struct controller *c, size_t i, size_t k, const struct tic
 
 static void share_link(struct controller *c, size_t link, const struct tick_service *seen)
 {
-	double least = LINK_LEAST * (double)c->set->host.links[link].rate_bits_per_s / (double)c->n;
+	double least = LINK_LEAST * (double)c->set->host.links[link].rate_bits_per_s;
 	size_t n = 0;
 
 	tenants_start(&c->tenants);
@@ -79,6 +79,10 @@ static void share_link(struct controller *c, size_t link, const struct tick_serv
 
 		if (!link_claim(c, i, link, &seen[i], &c->claims[n]))
 			continue;
+		c->claims[n].want = fmax(c->claims[n].want, least);
+		c->claims[n].want =
+			fmin(c->claims[n].want,
+			     (double)c->services[i].policy->bandwidth.ceiling_bits_per_s);
 		c->tenants.list[c->services[i].tenant].n++;
 		n++;
 	}
@@ -89,7 +93,7 @@ static void share_link(struct controller *c, size_t link, const struct tick_serv
 		struct service_state *s = &c->services[i];
 
 		if (link_of(c, s) == &c->set->host.links[link] && is_ours(c, i, &seen[i]))
-			s->got_bits_per_s = fmax(c->claims[n++].got, least);
+			s->got_bits_per_s = fmax(c->claims[n++].got, least / (double)c->n);
 	}
 }
 

@@ -160,16 +160,26 @@ static void split_all(struct tenants *t, struct share_claim *claims)
 		split(&t->sums[k * TIER_COUNT], claims, t->list[k].n);
 }
 
+/* How fast a tenant's level gives it @resource; claims of more than it asked for count, too. */
+static double pace(const struct tenants *t, const struct tenant_tier *at,
+		   enum tenant_resource resource, const struct share_claim *sum)
+{
+	double asked = fmax(at->asked[resource], sum->want), all = t->capacity[resource];
+	double scarce = t->scarce[resource][sum->tier];
+	double dominant = all > 0 ? fmax(at->dominant_share, scarce * asked / all) : 0;
+
+	if (scarce <= 0 || dominant <= 0)
+		return sum->weight;
+	return fmax(at->weight, sum->weight) * asked / dominant;
+}
+
 void tenants_fill(struct tenants *t, enum tenant_resource resource, struct share_claim *claims)
 {
 	add_up(t, claims);
 	for (size_t i = 0; i < t->n * TIER_COUNT; i++) {
-		enum tier tier = t->sums[i].tier;
-		const struct tenant_tier *at = &t->list[i / TIER_COUNT].tiers[tier];
+		const struct tenant *of = &t->list[i / TIER_COUNT];
 
-		if (t->scarce[resource][tier] > 0 && at->asked[resource] > 0 &&
-		    at->dominant_share > 0)
-			t->sums[i].weight = at->weight * at->asked[resource] / at->dominant_share;
+		t->sums[i].weight = pace(t, &of->tiers[t->sums[i].tier], resource, &t->sums[i]);
 	}
 	share_fill(t->sums, t->n * TIER_COUNT, t->capacity[resource], t->most[resource]);
 	for (size_t i = 0; i < t->n * TIER_COUNT; i++)

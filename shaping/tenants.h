@@ -78,7 +78,8 @@ void tenants_start(struct tenants *t);
 
 /*
  * Gives out @resource as share_fill does. @claims are those of the first tenant, list[0].n of them,
- * then those of the next one; they may ask for a part of what was asked for.
+ * then those of the next one. They may be for a part of what was asked for, or for more: that makes
+ * nothing scarce, and counts where it is.
  */
 void tenants_fill(struct tenants *t, enum tenant_resource resource, struct share_claim *claims);
 

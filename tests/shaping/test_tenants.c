@@ -215,6 +215,29 @@ static void a_resource_counts_by_how_scarce_it_is(void **state)
 	assert_near(got[2], 250);
 }
 
+/* A and B ask for all of a link of 100 each; what C claims in the end, without asking, it gets. */
+static void a_small_claim_is_met_though_it_was_not_asked_for(void **state)
+{
+	struct share_claim claims[] = {{TIER_GOLD, 0, 100, 1, NAN},
+				       {TIER_GOLD, 0, 100, 1, NAN},
+				       {TIER_GOLD, 0, 1, 1, NAN}};
+	struct host h;
+
+	(void)state;
+	begin(&h, 3);
+	h.capacity[TENANT_CPU] = 1000;
+	h.capacity[TENANT_LINK] = 100;
+	add(&h, 0, 0, 0)->want[TENANT_LINK] = 100;
+	add(&h, 1, 0, 0)->want[TENANT_LINK] = 100;
+	add(&h, 2, 500, 0);
+	fill(&h);
+	tenants_fill(&h.tenants, TENANT_LINK, claims);
+	assert_near(claims[0].got, 49.5);
+	assert_near(claims[1].got, 49.5);
+	assert_near(claims[2].got, 1);
+	tenants_free(&h.tenants);
+}
+
 static void make_random(struct host *h, uint64_t *seed, bool single)
 {
 	size_t tenants = 1 + world_random(seed) % MOST_TENANTS;
@@ -452,6 +475,7 @@ int main(void)
 		cmocka_unit_test(what_a_tenant_leaves_others_get),
 		cmocka_unit_test(floors_count_towards_the_tenants_share),
 		cmocka_unit_test(a_resource_counts_by_how_scarce_it_is),
+		cmocka_unit_test(a_small_claim_is_met_though_it_was_not_asked_for),
 		cmocka_unit_test(services_by_themselves_share_cpu_as_without_tenants),
 		cmocka_unit_test(random_hosts_keep_every_rule),
 		cmocka_unit_test(none_does_worse_than_alone_or_than_another),
