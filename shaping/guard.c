@@ -16,8 +16,8 @@
 
 struct seen {
 	double ratio, part;
-	double severe; /* a part of so much is */
-	bool throttled;
+	double severe;         /* a part of so much is */
+	bool throttled, again; /* again: the interval before was one not to be seen twice */
 };
 
 /* The part of an interval that is severe: a wait of so long is part of an answer's latency. */
@@ -48,6 +48,7 @@ static struct seen look(struct service_state *s, const struct tick_service *ts,
 	if (ts->nr_periods)
 		n.ratio = fmin(1, (double)ts->nr_throttled / (double)ts->nr_periods);
 	n.part = fmin(1, (double)ts->throttled_us / (double)US_PER_S / seconds);
+	n.again = k->guard_throttled;
 	n.severe = severe_part(s, interval_ns);
 	k->guard_ratio += a * (n.ratio - k->guard_ratio);
 	k->guard_use_mcpu = fmax(k->guard_use_mcpu * PEAK_KEPT, use);
@@ -71,19 +72,20 @@ static bool fires(const struct controller *c, const struct service_state *s, con
 	if (!n->throttled)
 		return false;
 	if (slo_is_kept(s))
-		return n->part >= n->severe || (k->guard_throttled && is_lasting(s, n));
-	return n->part >= n->severe || k->guard_throttled ||
-	       k->guard_ratio > c->set->host.throttle_target;
+		return n->part >= n->severe || (n->again && is_lasting(s, n));
+	return n->part >= n->severe || n->again || k->guard_ratio > c->set->host.throttle_target;
 }
 
 /*
  * x (1 + excess), at least a fifth more; Autothrottle's Captain (NSDI 2024) raises in this way.
- * Where an objective is kept all the same, by the part of the time that was lost.
+ * Where an objective is kept all the same, by a fifth, and by the part of the time that was lost
+ * where that was not enough.
  */
 static uint64_t raised(const struct controller *c, const struct service_state *s, uint64_t now,
 		       const struct seen *n)
 {
-	double excess = slo_is_kept(s) ? n->part : n->ratio - c->set->host.throttle_target;
+	double kept = n->again ? n->part : RAISE_LEAST;
+	double excess = slo_is_kept(s) ? kept : n->ratio - c->set->host.throttle_target;
 	double by = fmax(RAISE_LEAST, excess);
 	struct clamp_bounds b = {
 		.floor = s->policy->cpu.floor_mcpu,

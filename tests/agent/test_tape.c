@@ -76,7 +76,7 @@ static void also_from_the_middle(void **state)
 	for (int t = 0; t < 500; t++)
 		step();
 	seen = play();
-	assert_true(h.n > before + 100);
+	assert_true(h.n > before + 50);
 	assert_int_equal(seen.same, h.n - before);
 	assert_int_equal(seen.other + seen.missing + seen.more, 0);
 	done();
