@@ -11,11 +11,13 @@
 #define BUSY_APIS 64
 
 static int new_ladder(const struct controller *c, const struct service_state *s,
-		      enum ladder_kind kind, struct ladder *ret)
+		      enum ladder_kind kind, size_t nth, struct ladder *ret)
 {
 	struct ladder_conf conf;
 
 	ladder_conf(kind, c->period_ns, s->policy->forecast.lead_ns, &conf);
+	/* So that no tick is the one at which all of the host's series take a step. */
+	conf.phase = (unsigned int)((size_t)(s->policy - c->set->services) + nth);
 	return ladder_new(&conf, ret);
 }
 
@@ -23,14 +25,14 @@ static int new_ladder(const struct controller *c, const struct service_state *s,
 static int new_ladders(const struct controller *c, struct service_state *s)
 {
 	size_t busy = MAX(BUSY_APIS / MAX(c->n, 1), 2);
-	int r = new_ladder(c, s, LADDER_CPU, &s->cpu);
+	int r = new_ladder(c, s, LADDER_CPU, 0, &s->cpu);
 
 	if (r == 0)
-		r = new_ladder(c, s, LADDER_MEMORY, &s->memory);
+		r = new_ladder(c, s, LADDER_MEMORY, 1, &s->memory);
 	if (r == 0)
-		r = new_ladder(c, s, LADDER_TX, &s->tx);
+		r = new_ladder(c, s, LADDER_TX, 2, &s->tx);
 	for (size_t k = 0; r == 0 && k < s->n_slots; k++)
-		r = new_ladder(c, s, k < busy ? LADDER_API : LADDER_QUIET, &s->requests[k]);
+		r = new_ladder(c, s, k < busy ? LADDER_API : LADDER_QUIET, 3 + k, &s->requests[k]);
 	return r;
 }
 

@@ -58,22 +58,26 @@ static void predict_both(const struct series *l, unsigned int steps, bool due,
 		predict_mean(l, steps, &ret[DEMAND_MEAN]);
 }
 
+/* The lead in steps of clock @clock of @l; a need that starts a lead from now is in the last. */
+static unsigned int lead_on(const struct service_state *s, const struct ladder *l, size_t clock)
+{
+	uint64_t lead_ns = s->policy->forecast.lead_ns, step_ns = l->step_ns[clock];
+	uint64_t steps = clock == 0 ? lead_ns / step_ns + 1 : (lead_ns + step_ns - 1) / step_ns;
+
+	return (unsigned int)clamp_u64(steps, 1, l->horizon[clock]);
+}
+
 static void view_series(const struct ladder *l, const struct service_state *s, bool due,
 			enum demand_resource resource, struct views *v, struct demand_input *in)
 {
 	for (int k = 0; k < DEMAND_EXPERTS; k++) {
 		struct forecast both[DEMAND_KINDS];
 		size_t clock = k == DEMAND_SLOWER;
-		uint64_t steps = s->lead_steps;
 
 		if (k == DEMAND_APIS || !l->series[clock] ||
 		    (clock > 0 && series_count(l->series[clock]) < SLOWER_ENOUGH))
 			continue;
-		if (clock > 0)
-			steps = (s->policy->forecast.lead_ns + l->step_ns[clock] - 1) /
-				l->step_ns[clock];
-		predict_both(l->series[clock], (unsigned int)clamp_u64(steps, 1, l->horizon[clock]),
-			     due, both);
+		predict_both(l->series[clock], lead_on(s, l, clock), due, both);
 		for (int kind = 0; kind < DEMAND_KINDS; kind++) {
 			v->f[k][kind][resource] = both[kind];
 			in->view[k][kind][resource] = &v->f[k][kind][resource];
@@ -91,7 +95,7 @@ static void ask_apis(struct controller *c, const struct service_state *s, bool d
 
 		*a = (struct demand_api){.seen = s->apis_seen ? s->slot_arrived[k] : NAN};
 		if (series_count(l->series[0]) > 0)
-			predict_both(l->series[0], MIN(s->lead_steps, l->horizon[0]), due, a->rate);
+			predict_both(l->series[0], lead_on(s, l, 0), due, a->rate);
 		a->cost[DEMAND_CPU] = cost_cpu_us(s->cost, k) / (double)(US_PER_S / MCPU);
 		a->cost[DEMAND_MEMORY] = memory * cost_in_flight_s(s->cost, k);
 		a->cost[DEMAND_BANDWIDTH] = cost_bytes_out(s->cost, k) * (double)BITS_BYTE;

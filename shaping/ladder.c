@@ -21,19 +21,34 @@ static const struct clock_row {
 	bool leads; /* reaches over the lead */
 } clock_rows[LADDER_KINDS][LADDER_CLOCKS] = {
 	[LADDER_CPU] = {{600, 300, true}, {1440, 1440, false}, {168, 336, false}},
-	[LADDER_MEMORY] = {{60, 60, true}, {360, 360, false}, {168, 336, false}},
-	[LADDER_TX] = {{300, 60, true}, {360, 360, false}, {168, 336, false}},
+	[LADDER_MEMORY] = {{60, 12, true}, {360, 360, false}, {168, 336, false}},
+	[LADDER_TX] = {{60, 12, true}, {360, 360, false}, {168, 336, false}},
 	[LADDER_API] = {{120, 60, true}, {60, 60, false}, {168, 168, false}},
 	[LADDER_QUIET] = {{8, 1, false}},
 };
 
+/*
+ * No step is shorter, by kind. What a step costs is the same for all: CPU, and the requests it is
+ * for, have to be known within a second; memory hardly moves in that time.
+ */
+static const uint64_t shortest_ns[LADDER_KINDS] = {
+	[LADDER_CPU] = NS_PER_S, [LADDER_MEMORY] = 5 * NS_PER_S, [LADDER_TX] = 5 * NS_PER_S,
+	[LADDER_API] = NS_PER_S, [LADDER_QUIET] = 5 * NS_PER_S,
+};
+
+/* Whole ticks, no shorter than the shortest step of @kind. */
+static uint64_t first_step_ns(enum ladder_kind kind, uint64_t period_ns)
+{
+	return (shortest_ns[kind] + period_ns - 1) / period_ns * period_ns;
+}
+
 void ladder_conf(enum ladder_kind kind, uint64_t period_ns, uint64_t lead_ns,
 		 struct ladder_conf *ret)
 {
-	*ret = (struct ladder_conf){};
+	*ret = (struct ladder_conf){.tick_ns = period_ns};
 	for (size_t i = 0; i < LADDER_CLOCKS; i++) {
 		const struct clock_row *row = &clock_rows[kind][i];
-		uint64_t step_ns = ret->n_clocks ? steps_ns[i] : MAX(period_ns, steps_ns[i]);
+		uint64_t step_ns = ret->n_clocks ? steps_ns[i] : first_step_ns(kind, period_ns);
 		uint64_t lead = row->leads ? lead_ns / step_ns + 1 : 1;
 		bool last = i + 1 == LADDER_CLOCKS || clock_rows[kind][i + 1].max_period == 0;
 
@@ -63,7 +78,9 @@ int ladder_new(const struct ladder_conf *conf, struct ladder *ret)
 		}
 		l.step_ns[i] = conf->clock[i].step_ns;
 		l.horizon[i] = conf->clock[i].horizon;
+		l.part[i].elapsed_ns = conf->phase * conf->tick_ns % l.step_ns[i];
 	}
+	l.tick_ns = conf->tick_ns ? conf->tick_ns : l.step_ns[0];
 	*ret = l;
 	return 0;
 }
@@ -75,7 +92,7 @@ void ladder_free(struct ladder *l)
 	*l = (struct ladder){};
 }
 
-/* The shortest clock: a tick is a step, whatever its jitter; a long interval is a gap before it. */
+/* A tick is a step, whatever its jitter; a long interval is a gap before it. */
 static void observe_step(struct ladder *l, double value, uint64_t interval_ns)
 {
 	uint64_t steps = (interval_ns + l->step_ns[0] / 2) / l->step_ns[0];
@@ -85,10 +102,12 @@ static void observe_step(struct ladder *l, double value, uint64_t interval_ns)
 	series_observe(l->series[0], value);
 }
 
-static void observe_part(struct ladder *l, size_t i, double value, uint64_t interval_ns)
+/* A step is over up to @early_ns before its end. */
+static void observe_part(struct ladder *l, size_t i, double value, uint64_t interval_ns,
+			 uint64_t early_ns)
 {
 	struct ladder_part *p = &l->part[i];
-	uint64_t steps;
+	uint64_t steps, over_ns;
 
 	p->elapsed_ns += interval_ns;
 	if (!isnan(value)) {
@@ -97,22 +116,31 @@ static void observe_part(struct ladder *l, size_t i, double value, uint64_t inte
 		p->sum += value * seconds;
 		p->seconds += seconds;
 	}
-	steps = p->elapsed_ns / l->step_ns[i];
+	steps = (p->elapsed_ns + early_ns) / l->step_ns[i];
 	if (steps == 0)
 		return;
 	if (steps > 1)
 		series_skip(l->series[i], steps - 1);
 	series_observe(l->series[i], p->seconds > 0 ? p->sum / p->seconds : NAN);
-	*p = (struct ladder_part){.elapsed_ns = p->elapsed_ns % l->step_ns[i]};
+	over_ns = steps * l->step_ns[i];
+	*p = (struct ladder_part){.elapsed_ns = MAX(p->elapsed_ns, over_ns) - over_ns};
+}
+
+bool ladder_begun(const struct ladder *l)
+{
+	return l->part[0].seconds > 0 || series_count(l->series[0]) > 0;
 }
 
 void ladder_observe(struct ladder *l, double value, uint64_t interval_ns)
 {
 	if (!l->series[0])
 		return;
-	observe_step(l, value, interval_ns);
+	if (l->tick_ns == l->step_ns[0])
+		observe_step(l, value, interval_ns);
+	else
+		observe_part(l, 0, value, interval_ns, l->tick_ns / 2);
 	for (size_t i = 1; i < LADDER_CLOCKS && l->series[i]; i++)
-		observe_part(l, i, value, interval_ns);
+		observe_part(l, i, value, interval_ns, 0);
 }
 
 /* An event on one clock, in steps of it. */

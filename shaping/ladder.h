@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ladder.h - one measured quantity as series on up to three clocks: steps of the tick, 1 min, 1 h.
+/*
+ * ladder.h - one measured quantity as series on up to three clocks: steps of the tick or some of
+ * them, 1 min, 1 h.
  */
 #ifndef FORESHAPE_LADDER_H
 #define FORESHAPE_LADDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,12 +17,15 @@
 struct ladder_conf {
 	size_t n_clocks;
 	struct series_conf clock[LADDER_CLOCKS]; /* shortest step first */
+	uint64_t tick_ns;                        /* 0: every tick is a step of the shortest clock */
+	unsigned int phase; /* ticks that count as passed of each first step: not all end at once */
 };
 
 struct ladder {
 	struct series *series[LADDER_CLOCKS]; /* NULL past the last clock */
 	uint64_t step_ns[LADDER_CLOCKS];
 	unsigned int horizon[LADDER_CLOCKS];
+	uint64_t tick_ns; /* as of the conf */
 	/* What of the step that is filling has been seen. Plain memory, saved as it is. */
 	struct ladder_part {
 		double sum, seconds;
@@ -37,7 +43,7 @@ enum ladder_kind {
 	LADDER_KINDS
 };
 
-/* The clocks of a host that ticks every @period_ns and plans @lead_ns ahead. */
+/* The clocks of a host that ticks every @period_ns and plans @lead_ns ahead; the phase is 0. */
 void ladder_conf(enum ladder_kind kind, uint64_t period_ns, uint64_t lead_ns,
 		 struct ladder_conf *ret);
 
@@ -57,6 +63,9 @@ int ladder_event(struct ladder *l, uint32_t id, int64_t starts_in_ns, uint64_t l
 
 /* Drops all events on every clock; what was learned of them stays. */
 void ladder_event_clear(struct ladder *l);
+
+/* Whether a value has come of which the next step will know. */
+bool ladder_begun(const struct ladder *l);
 
 /* The clock that reaches @horizon_ns and the steps to it, at most its horizon. */
 size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps);

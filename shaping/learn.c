@@ -33,12 +33,6 @@ static size_t slot_of(struct service_state *s, size_t api)
 	return (size_t)a->slot;
 }
 
-/* Whether steps pass for the requests @l: they do from the first one that ever came. */
-static bool begun(const struct ladder *l)
-{
-	return series_count(l->series[0]) > 0;
-}
-
 static void learn_apis(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns)
 {
 	double *arrived = s->slot_arrived;
@@ -58,11 +52,12 @@ static void learn_apis(struct service_state *s, const struct tick_service *ts, u
 		s->slot_in_flight[k] += isfinite(a->in_flight) ? a->in_flight : 0;
 	}
 	for (size_t k = 0; k < s->n_slots; k++) {
-		bool has_begun = begun(&s->requests[k]);
+		bool has_begun = ladder_begun(&s->requests[k]);
 
 		if (arrived[k] > 0 || has_begun)
 			ladder_observe(&s->requests[k], arrived[k], interval_ns);
-		/* A series hears of events once its steps pass. */
+		/* Steps pass from the first request that ever came: events are told from then on.
+		 */
 		s->tell_anew |= !has_begun && arrived[k] > 0;
 	}
 }
@@ -70,7 +65,7 @@ static void learn_apis(struct service_state *s, const struct tick_service *ts, u
 static void skip_apis(struct service_state *s, uint64_t interval_ns)
 {
 	for (size_t k = 0; k < s->n_slots; k++)
-		if (begun(&s->requests[k]))
+		if (ladder_begun(&s->requests[k]))
 			ladder_observe(&s->requests[k], NAN, interval_ns);
 }
 
@@ -195,7 +190,7 @@ static bool tell(struct service_state *s, const struct known_event *e, int64_t i
 	for (size_t k = 0; k < s->n_slots; k++) {
 		struct ladder *l = &s->requests[k];
 
-		if (begun(l))
+		if (ladder_begun(l))
 			took &= ladder_event(l, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
 	}
 	return took;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_ladder.c - known events lie in the right steps of every clock, each once. */
 #include <errno.h>
+#include <math.h>
 
 #include "agent/base/util.h"
 #include "shaping/ladder.h"
@@ -109,12 +110,120 @@ static void what_was_refused_is_taken_later_and_once(void **state)
 	ladder_free(&ladder);
 }
 
+/* What a step of the shortest clock is, by kind and tick. */
+static void a_first_step_is_whole_ticks(void **state)
+{
+	static const struct {
+		enum ladder_kind kind;
+		uint64_t tick_s, step_s;
+	} rows[] = {
+		{LADDER_CPU, 1, 1},     {LADDER_API, 1, 1},      {LADDER_MEMORY, 1, 5},
+		{LADDER_TX, 1, 5},      {LADDER_QUIET, 1, 5},    {LADDER_MEMORY, 2, 6},
+		{LADDER_CPU, 10, 10},   {LADDER_TX, 10, 10},     {LADDER_CPU, 60, 60},
+		{LADDER_QUIET, 60, 60}, {LADDER_MEMORY, 90, 90},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ladder_conf conf;
+
+		ladder_conf(rows[i].kind, rows[i].tick_s * NS_PER_S, 30 * NS_PER_S, &conf);
+		assert_int_equal(conf.clock[0].step_ns, rows[i].step_s * NS_PER_S);
+	}
+}
+
+/* Steps of five ticks that begin @phase ticks before the first one. */
+static void start_slow(unsigned int phase)
+{
+	struct ladder_conf conf;
+
+	ladder_conf(LADDER_MEMORY, NS_PER_S, 30 * NS_PER_S, &conf);
+	conf.phase = phase;
+	assert_int_equal(ladder_new(&conf, &ladder), 0);
+}
+
+/* Values 100, 110, 120 ...: five have a mean of 120, the next five of 170. */
+static void a_first_step_is_the_mean_of_its_ticks(void **state)
+{
+	double value = 100, past[2];
+
+	(void)state;
+	start_slow(0);
+	for (int t = 0; t < 10; t++, value += 10) {
+		assert_int_equal(series_count(ladder.series[0]), t / 5);
+		assert_int_equal(ladder_begun(&ladder), t > 0);
+		ladder_observe(&ladder, value, NS_PER_S);
+	}
+	assert_int_equal(series_past_values(ladder.series[0], past, 2), 2);
+	assert_float_equal(past[0], 120, 0.5);
+	assert_float_equal(past[1], 170, 0.5);
+	ladder_free(&ladder);
+}
+
+/* Five ticks that are a little early make a step all the same; late ones keep time. */
+static void jitter_moves_no_step(void **state)
+{
+	static const uint64_t tick_ms[] = {998, 999, 1000, 1001, 1002};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tick_ms); i++) {
+		start_slow(0);
+		for (unsigned int t = 1; t <= 500; t++) {
+			uint64_t n;
+
+			ladder_observe(&ladder, USE, tick_ms[i] * NS_PER_S / 1000);
+			n = series_count(ladder.series[0]);
+			if (tick_ms[i] <= 1000)
+				assert_int_equal(n, t / 5);
+			assert_in_range(n, t / 5, t * tick_ms[i] / 5000 + 1);
+		}
+		ladder_free(&ladder);
+	}
+}
+
+/* Steps of which nothing was measured have passed all the same. */
+static void a_gap_of_first_steps_is_remembered(void **state)
+{
+	double past[4];
+
+	(void)state;
+	start_slow(0);
+	for (int t = 0; t < 5; t++)
+		ladder_observe(&ladder, USE, NS_PER_S);
+	ladder_observe(&ladder, 2 * USE, 15 * NS_PER_S);
+	assert_int_equal(series_past_values(ladder.series[0], past, 4), 4);
+	assert_float_equal(past[0], USE, 1);
+	assert_true(isnan(past[1]) && isnan(past[2]));
+	assert_float_equal(past[3], 2 * USE, 1);
+	ladder_free(&ladder);
+}
+
+/* Ladders of other phases step at other ticks, on all clocks: the first step is the shorter. */
+static void phases_spread_the_steps(void **state)
+{
+	(void)state;
+	for (unsigned int phase = 0; phase < 7; phase++) {
+		start_slow(phase);
+		for (unsigned int t = 1; t <= 120; t++) {
+			ladder_observe(&ladder, USE, NS_PER_S);
+			assert_int_equal(series_count(ladder.series[0]), (t + phase % 5) / 5);
+			assert_int_equal(series_count(ladder.series[1]), (t + phase) / 60);
+		}
+		ladder_free(&ladder);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_lies_in_its_minute),
 		cmocka_unit_test(a_minute_is_multiplied_by_its_part),
 		cmocka_unit_test(what_was_refused_is_taken_later_and_once),
+		cmocka_unit_test(a_first_step_is_whole_ticks),
+		cmocka_unit_test(a_first_step_is_the_mean_of_its_ticks),
+		cmocka_unit_test(jitter_moves_no_step),
+		cmocka_unit_test(a_gap_of_first_steps_is_remembered),
+		cmocka_unit_test(phases_spread_the_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

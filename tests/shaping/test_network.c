@@ -160,7 +160,7 @@ static void worse_weights_are_thrown_away(void **state)
 		kept = w.controller->network->kept;
 		fit = network_take(w.controller);
 		assert_non_null(fit);
-		assert_true(gru_fit_run(fit, day == 0 ? 1500 : 60));
+		assert_true(gru_fit_run(fit, day == 0 ? 1500 : 10));
 		network_give(w.controller, fit);
 	}
 	assert_int_equal(w.controller->network->kept.version, 1);
