@@ -59,11 +59,13 @@ static double above(const struct distribution *d, double x, double *unused)
 	return 1 - at;
 }
 
-static double cost_of(const struct distribution *d, size_t n, double limit, double short_cost)
+/* No more than @least is of interest. */
+static double cost_of(const struct distribution *d, size_t n, double limit, double short_cost,
+		      double least)
 {
 	double sum = 0, unused;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && sum < least; i++) {
 		sum += short_cost * above(&d[i], limit, &unused);
 		sum += unused;
 	}
@@ -83,7 +85,7 @@ double forecast_limit(const struct forecast *steps, size_t n, double short_cost)
 		size_t knot = i / BETWEEN % (KNOTS - 1);
 		double share = (double)(i % BETWEEN + 1) / BETWEEN;
 		double limit = one->value[knot] + share * (one->value[knot + 1] - one->value[knot]);
-		double cost = cost_of(d, used, limit, short_cost);
+		double cost = cost_of(d, used, limit, short_cost, least);
 
 		if (cost < least) {
 			least = cost;

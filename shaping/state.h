@@ -17,7 +17,7 @@
 #define LEAD_MAX_STEPS 301
 #define KNOWN_EVENTS   (POLICY_MAX_EVENTS * 2)
 #define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
-#define PRICE_STEPS    64 /* of the lead that a limit by price looks at */
+#define PRICE_STEPS    8  /* of the lead that a limit by price looks at */
 
 /* What was decided about one knob and what came of it. */
 struct knob_state {
