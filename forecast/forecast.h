@@ -143,6 +143,9 @@ void series_predict(const struct series *s, unsigned int step, struct forecast *
  * step. */
 void series_predict_peak(const struct series *s, unsigned int steps, struct forecast *ret);
 
+/* Never 0; while it stays, so do all forecasts. Not saved. */
+uint64_t series_version(const struct series *s);
+
 uint64_t series_count(const struct series *s); /* values observed, gaps not counted */
 double series_last(const struct series *s);    /* newest value, NAN before the first */
 

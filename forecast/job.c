@@ -246,6 +246,8 @@ void series_job_give(struct series *s, struct series_job *job)
 	turn = s && job->tunes ? &s->outer.tune : s ? &s->outer.search : NULL;
 	if (turn && (!turn->out || s->size_bytes != job->copy->size_bytes))
 		s = NULL;
+	if (s)
+		s->outer.version++;
 	if (s && job->tunes)
 		give_tuned(s, &job->tuned);
 	else if (s)

@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x4e737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x4f737265736673) /* the layout and its version */
 #define EVENTS_KIND  UINT64_C(0x0173746e766573) /* of what may follow */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
@@ -72,6 +72,7 @@ int series_new(const struct series_conf *conf, struct series **ret)
 	memcpy(s, &head, sizeof(head));
 	series_lay_buckets(s);
 	s->outer.newest = NAN;
+	s->outer.version = 1;
 	s->outer.search.next = FIRST_SEARCH;
 	anomaly_init(&s->outer.anomaly);
 	series_tuning_init(&s->outer.tuned.tuning);
@@ -143,6 +144,7 @@ void series_observe(struct series *s, double value)
 	int64_t at = (int64_t)past->steps;
 	double normal = NAN, sd = 0;
 
+	s->outer.version++;
 	if (!(value >= 0 && value <= PAST_SANE_MAX))
 		value = NAN;
 	if (!isnan(value)) {
@@ -190,11 +192,13 @@ int series_event(struct series *s, uint32_t id, int64_t start, uint64_t length, 
 		s->outer.events = calloc(1, sizeof(*s->outer.events));
 	if (!s->outer.events)
 		return -ENOMEM;
+	s->outer.version++;
 	return events_add(s->outer.events, id, from, to, multiplier);
 }
 
 void series_event_clear(struct series *s)
 {
+	s->outer.version++;
 	events_clear(s->outer.events, (int64_t)series_past(s)->steps);
 }
 
@@ -323,6 +327,11 @@ void series_predict_peak(const struct series *s, unsigned int steps, struct fore
 	finish(s, q, &lift, ret);
 }
 
+uint64_t series_version(const struct series *s)
+{
+	return s->outer.version;
+}
+
 uint64_t series_count(const struct series *s)
 {
 	return s->outer.count;
@@ -399,25 +408,29 @@ static void point_at(struct series *s, const struct gru *weights)
 /* A network that is new here has to earn its weight. */
 void series_share(struct series *s, const struct gru *weights)
 {
+	s->outer.version++;
 	for (uint32_t b = 0; !s->outer.gru && b < s->n_buckets; b++)
 		s->buckets[b].scores[SERIES_MODELS - 1].weight = UNEARNED;
 	point_at(s, weights);
 }
 
-/* Saved bytes point to nothing. */
+/* Saved bytes point to nothing and have no version. */
 size_t series_save(const struct series *s, void *buf, size_t size)
 {
 	struct series *own = (struct series *)s;
 	const struct gru *weights = s->outer.gru;
 	struct events *events = s->outer.events;
+	uint64_t version = s->outer.version;
 	size_t n;
 
 	if (size < series_save_size(s))
 		return 0;
 	own->outer.events = NULL;
+	own->outer.version = 0;
 	point_at(own, NULL);
 	n = blob_save(KIND, s, s->size_bytes, buf, size);
 	point_at(own, weights);
+	own->outer.version = version;
 	own->outer.events = events;
 	if (events)
 		n += blob_save(EVENTS_KIND, events, sizeof(*events), (char *)buf + n, size - n);
@@ -460,6 +473,7 @@ int series_load(struct series *s, const void *buf, size_t size)
 	size_t own = MIN(blob_size(s->size_bytes), size);
 	const void *state = blob_check(KIND, s->size_bytes, buf, own);
 	const struct gru *weights = s->outer.gru;
+	uint64_t version = s->outer.version;
 	struct events *events;
 	struct series head;
 	int r;
@@ -475,6 +489,7 @@ int series_load(struct series *s, const void *buf, size_t size)
 	free(s->outer.events);
 	memcpy(s, state, s->size_bytes);
 	s->outer.events = events;
+	s->outer.version = version + 1;
 	point_at(s, weights);
 	s->outer.search.out = s->outer.tune.out = 0;
 	return 0;

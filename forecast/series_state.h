@@ -89,6 +89,8 @@ struct series {
 	struct series_outer {
 		double newest, max; /* as measured, events included */
 		uint64_t count;
+		uint64_t
+			version; /* goes up with all that may change a forecast; 0 in saved bytes */
 		struct series_turn {
 			uint64_t next; /* step at which a job is due */
 			uint64_t out;  /* whether one is out */

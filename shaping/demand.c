@@ -8,14 +8,8 @@
 #define ABOVE_ALL     1.25 /* times the most ever needed */
 #define NEAR_STEPS    3    /* a limit of others takes hold within this */
 #define NEAR_LEVEL    0.5
-#define MEAN_STEPS    3 /* the mean over the lead is that of so many of its steps */
 
 _Static_assert(COST_MAX_APIS == DEMAND_MAX_APIS, "a slot is an API of both");
-
-/* What a service asks of its series; pointed to by the input of forecast/demand.h. */
-struct views {
-	struct forecast f[DEMAND_EXPERTS][DEMAND_KINDS][DEMAND_RESOURCES];
-};
 
 /* The tier that counts for an API: its own where weaker than the service's. */
 static enum tier slot_tier(const struct service_state *s, size_t slot)
@@ -36,28 +30,6 @@ static double tier_quantile(const struct controller *c, const struct service_sta
 	return c->set->host.tiers[tier].quantile;
 }
 
-/* The mean of the next @steps steps, as if all were high or low together. */
-static void predict_mean(const struct series *l, unsigned int steps, struct forecast *ret)
-{
-	*ret = (struct forecast){};
-	for (unsigned int i = 0; i < MEAN_STEPS; i++) {
-		struct forecast f;
-
-		series_predict(l, 1 + (steps - 1) * i / (MEAN_STEPS - 1), &f);
-		ret->mean += f.mean / MEAN_STEPS;
-		for (size_t k = 0; k < FORECAST_LEVELS; k++)
-			ret->q[k] += f.q[k] / MEAN_STEPS;
-	}
-}
-
-static void predict_both(const struct series *l, unsigned int steps, bool due,
-			 struct forecast ret[DEMAND_KINDS])
-{
-	series_predict_peak(l, steps, &ret[DEMAND_PEAK]);
-	if (due)
-		predict_mean(l, steps, &ret[DEMAND_MEAN]);
-}
-
 /* The lead in steps of clock @clock of @l; a need that starts a lead from now is in the last. */
 static unsigned int lead_on(const struct service_state *s, const struct ladder *l, size_t clock)
 {
@@ -67,21 +39,20 @@ static unsigned int lead_on(const struct service_state *s, const struct ladder *
 	return (unsigned int)clamp_u64(steps, 1, l->horizon[clock]);
 }
 
-static void view_series(const struct ladder *l, const struct service_state *s, bool due,
-			enum demand_resource resource, struct views *v, struct demand_input *in)
+static void view_series(struct ladder *l, const struct service_state *s, bool due,
+			enum demand_resource resource, struct demand_input *in)
 {
 	for (int k = 0; k < DEMAND_EXPERTS; k++) {
-		struct forecast both[DEMAND_KINDS];
 		size_t clock = k == DEMAND_SLOWER;
+		unsigned int steps;
 
 		if (k == DEMAND_APIS || !l->series[clock] ||
 		    (clock > 0 && series_count(l->series[clock]) < SLOWER_ENOUGH))
 			continue;
-		predict_both(l->series[clock], lead_on(s, l, clock), due, both);
-		for (int kind = 0; kind < DEMAND_KINDS; kind++) {
-			v->f[k][kind][resource] = both[kind];
-			in->view[k][kind][resource] = &v->f[k][kind][resource];
-		}
+		steps = lead_on(s, l, clock);
+		in->view[k][DEMAND_PEAK][resource] = ladder_peak(l, clock, steps);
+		if (due)
+			in->view[k][DEMAND_MEAN][resource] = ladder_mean(l, clock, steps);
 	}
 }
 
@@ -91,11 +62,14 @@ static void ask_apis(struct controller *c, const struct service_state *s, bool d
 
 	for (size_t k = 0; k < s->n_slots; k++) {
 		struct demand_api *a = &c->asked[k];
-		const struct ladder *l = &s->requests[k];
+		struct ladder *l = &s->requests[k];
+		bool known = series_count(l->series[0]) > 0;
 
 		*a = (struct demand_api){.seen = s->apis_seen ? s->slot_arrived[k] : NAN};
-		if (series_count(l->series[0]) > 0)
-			predict_both(l->series[0], lead_on(s, l, 0), due, a->rate);
+		if (known)
+			a->rate[DEMAND_PEAK] = *ladder_peak(l, 0, lead_on(s, l, 0));
+		if (known && due)
+			a->rate[DEMAND_MEAN] = *ladder_mean(l, 0, lead_on(s, l, 0));
 		a->cost[DEMAND_CPU] = cost_cpu_us(s->cost, k) / (double)(US_PER_S / MCPU);
 		a->cost[DEMAND_MEMORY] = memory * cost_in_flight_s(s->cost, k);
 		a->cost[DEMAND_BANDWIDTH] = cost_bytes_out(s->cost, k) * (double)BITS_BYTE;
@@ -207,12 +181,11 @@ void demand(struct controller *c, size_t i)
 		.used = {s->need_mcpu, s->used_bytes, s->used_bits_per_s},
 	};
 	struct forecast f[DEMAND_RESOURCES];
-	struct views v;
 
 	s->quantile = tier_quantile(c, s, (enum tier)s->kept.tier);
-	view_series(&s->cpu, s, due, DEMAND_CPU, &v, &in);
-	view_series(&s->memory, s, due, DEMAND_MEMORY, &v, &in);
-	view_series(&s->tx, s, due, DEMAND_BANDWIDTH, &v, &in);
+	view_series(&s->cpu, s, due, DEMAND_CPU, &in);
+	view_series(&s->memory, s, due, DEMAND_MEMORY, &in);
+	view_series(&s->tx, s, due, DEMAND_BANDWIDTH, &in);
 	ask_apis(c, s, due);
 	ask_costs(c, s, &in);
 	weigh_tiers(c, s);

@@ -8,6 +8,7 @@
 #include "shaping/ladder.h"
 
 #define LEAD_STEPS_MOST 301
+#define MEAN_STEPS      3 /* the mean over some steps is that of so many of them */
 
 static const uint64_t steps_ns[LADDER_CLOCKS] = {NS_PER_S, 60 * NS_PER_S, 3600 * NS_PER_S};
 
@@ -205,6 +206,49 @@ size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *st
 	n = l->step_ns[i] ? (horizon_ns + l->step_ns[i] - 1) / l->step_ns[i] : 1;
 	*steps = (unsigned int)clamp_u64(n, 1, l->horizon[i]);
 	return i;
+}
+
+/* Whether @v is not of the next @steps steps of @s as it is now; it will be. */
+static bool renew(struct ladder_view *v, const struct series *s, unsigned int steps)
+{
+	if (v->version == series_version(s) && v->steps == steps)
+		return false;
+	v->version = series_version(s);
+	v->steps = steps;
+	return true;
+}
+
+const struct forecast *ladder_peak(struct ladder *l, size_t clock, unsigned int steps)
+{
+	struct ladder_view *v = &l->peak[clock];
+
+	if (renew(v, l->series[clock], steps))
+		series_predict_peak(l->series[clock], steps, &v->f);
+	return &v->f;
+}
+
+static void predict_mean(const struct series *s, unsigned int steps, struct forecast *ret)
+{
+	unsigned int n = MIN(steps, MEAN_STEPS);
+
+	*ret = (struct forecast){};
+	for (unsigned int i = 0; i < n; i++) {
+		struct forecast f;
+
+		series_predict(s, n > 1 ? 1 + (steps - 1) * i / (n - 1) : 1, &f);
+		ret->mean += f.mean / n;
+		for (size_t k = 0; k < FORECAST_LEVELS; k++)
+			ret->q[k] += f.q[k] / n;
+	}
+}
+
+const struct forecast *ladder_mean(struct ladder *l, size_t clock, unsigned int steps)
+{
+	struct ladder_view *v = &l->mean[clock];
+
+	if (renew(v, l->series[clock], steps))
+		predict_mean(l->series[clock], steps, &v->f);
+	return &v->f;
 }
 
 size_t ladder_save_size(const struct ladder *l)

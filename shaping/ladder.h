@@ -13,6 +13,7 @@
 #include "forecast/forecast.h"
 
 #define LADDER_CLOCKS 3
+#define LADDER_VIEWS  2 /* of the shortest clocks, that a plan asks again and again */
 
 struct ladder_conf {
 	size_t n_clocks;
@@ -31,6 +32,12 @@ struct ladder {
 		double sum, seconds;
 		uint64_t elapsed_ns;
 	} part[LADDER_CLOCKS];
+	/* Forecasts that hold until the series changes; not saved. */
+	struct ladder_view {
+		uint64_t version; /* of the series; 0: none yet */
+		unsigned int steps;
+		struct forecast f;
+	} peak[LADDER_VIEWS], mean[LADDER_VIEWS];
 };
 
 /* What is kept of a series, by how much depends on it. */
@@ -69,6 +76,13 @@ bool ladder_begun(const struct ladder *l);
 
 /* The clock that reaches @horizon_ns and the steps to it, at most its horizon. */
 size_t ladder_pick(const struct ladder *l, uint64_t horizon_ns, unsigned int *steps);
+
+/*
+ * Of the next @steps steps of one of the first LADDER_VIEWS clocks: the largest, and the mean as if
+ * all were high or low together. What is returned is the ladder's, until it is asked again.
+ */
+const struct forecast *ladder_peak(struct ladder *l, size_t clock, unsigned int steps);
+const struct forecast *ladder_mean(struct ladder *l, size_t clock, unsigned int steps);
 
 /* As series_save and series_load, over all clocks. */
 size_t ladder_save_size(const struct ladder *l);

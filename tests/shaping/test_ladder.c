@@ -2,6 +2,7 @@
 /* test_ladder.c - known events lie in the right steps of every clock, each once. */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "agent/base/util.h"
 #include "shaping/ladder.h"
@@ -213,6 +214,54 @@ static void phases_spread_the_steps(void **state)
 	}
 }
 
+/* What the ladder says of the next 12 s is what its series say. */
+static void is_fresh(void)
+{
+	struct forecast peak;
+
+	series_predict_peak(ladder.series[0], 12, &peak);
+	assert_memory_equal(ladder_peak(&ladder, 0, 12), &peak, sizeof(peak));
+}
+
+/* Of the same series: as its forecasts were, whatever happened to them since they were asked. */
+static void forecasts_are_kept_until_something_changes(void **state)
+{
+	const struct forecast *mean;
+	struct forecast f;
+	struct series_job *job;
+	void *bytes;
+	size_t size;
+
+	(void)state;
+	start(0, 0);
+	for (unsigned int t = 0; t < 90; t++) {
+		ladder_observe(&ladder, t % 8 == 0 ? TIMES * USE : USE, NS_PER_S);
+		is_fresh();
+	}
+	mean = ladder_mean(&ladder, 0, 1);
+	series_predict(ladder.series[0], 1, &f);
+	assert_float_equal(mean->q[Q99], f.q[Q99], 1e-9);
+	assert_float_equal(mean->mean, f.mean, 1e-9);
+	assert_int_equal(event(EVENT, 4, 4, 5), 0);
+	is_fresh();
+	size = ladder_save_size(&ladder);
+	bytes = malloc(size);
+	assert_int_equal(ladder_save(&ladder, bytes, size), size);
+	ladder_event_clear(&ladder);
+	is_fresh();
+	assert_int_equal(ladder_load(&ladder, bytes, size), 0);
+	is_fresh();
+	free(bytes);
+	job = series_job_take(ladder.series[0]);
+	assert_non_null(job);
+	series_job_run(job);
+	series_job_give(ladder.series[0], job);
+	is_fresh();
+	series_skip(ladder.series[0], 3);
+	is_fresh();
+	ladder_free(&ladder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +273,7 @@ int main(void)
 		cmocka_unit_test(jitter_moves_no_step),
 		cmocka_unit_test(a_gap_of_first_steps_is_remembered),
 		cmocka_unit_test(phases_spread_the_steps),
+		cmocka_unit_test(forecasts_are_kept_until_something_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
