@@ -268,48 +268,57 @@ static void weigh(const struct series *s, const struct bucket *from, const struc
 /* Brings the @n of most weight to the front, the others stay in order behind them. */
 static void most_weight_first(struct voice *v, size_t n)
 {
-	struct voice all[SERIES_MODELS];
-	float left[SERIES_MODELS]; /* weights; below 0: taken */
+	struct voice first[SERIES_ASKED], rest[SERIES_MODELS];
+	uint32_t taken = 0;
+	size_t found = 0, left = 0;
 
-	memcpy(all, v, sizeof(all));
-	for (size_t m = 0; m < SERIES_MODELS; m++)
-		left[m] = v[m].weight;
-	for (size_t i = 0; i < n; i++) {
-		size_t best = 0;
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		size_t at = found < n ? found++ : n;
 
-		for (size_t m = 1; m < SERIES_MODELS; m++)
-			best = left[m] > left[best] ? m : best;
-		v[i] = all[best];
-		left[best] = -1;
+		if (at == n && !(v[m].weight > first[--at].weight))
+			continue;
+		for (; at > 0 && v[m].weight > first[at - 1].weight; at--)
+			first[at] = first[at - 1];
+		first[at] = v[m];
 	}
+	for (size_t i = 0; i < n; i++)
+		taken |= 1U << first[i].model;
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		if (left[m] >= 0)
-			v[n++] = all[m];
+		if (!(taken >> m & 1))
+			rest[left++] = v[m];
+	memcpy(v, first, n * sizeof(*v));
+	memcpy(v + n, rest, left * sizeof(*v));
+}
+
+static size_t n_asked(const struct series *s)
+{
+	return s->conf.brief ? SERIES_ASKED_BRIEF : SERIES_ASKED;
 }
 
 /* After the first ones of most weight, some of the others of @n, in turn with @nth. */
-static void choose(struct voice *v, size_t n, uint64_t nth)
+static void choose(const struct series *s, struct voice *v, uint64_t nth)
 {
-	enum { TURNS = SERIES_ASKED - SERIES_FIRST };
-	struct voice chosen[TURNS];
+	size_t first = s->conf.brief ? SERIES_FIRST_BRIEF : SERIES_FIRST;
+	size_t turns = n_asked(s) - first, others = series_speaking(s) - first;
+	struct voice chosen[SERIES_ASKED];
 
-	most_weight_first(v, SERIES_FIRST);
-	for (size_t i = 0; i < TURNS; i++)
-		chosen[i] = v[SERIES_FIRST + (nth * TURNS + i) % (n - SERIES_FIRST)];
-	memcpy(&v[SERIES_FIRST], chosen, sizeof(chosen));
+	most_weight_first(v, first);
+	for (size_t i = 0; i < turns; i++)
+		chosen[i] = v[first + (nth * turns + i) % others];
+	memcpy(&v[first], chosen, turns * sizeof(*chosen));
 }
 
 /*
- * Asks the first SERIES_ASKED of @v for @step and combines what they say, each of which goes to
- * @said at its place of the table. All grids have one shape, so that the mean of their quantiles is
- * the grid of their means.
+ * Asks the first n_asked of @v for @step and combines what they say, each of which goes to @said at
+ * its place of the table. All grids have one shape, so that the mean of their quantiles is the grid
+ * of their means.
  */
 static struct guess combine(const struct series *s, unsigned int step, const struct voice *v,
 			    double spread, struct guess *said)
 {
 	double x = 0, lo = 0, hi = 0, sum = 0;
 
-	for (size_t i = 0; i < SERIES_ASKED; i++) {
+	for (size_t i = 0; i < n_asked(s); i++) {
 		struct guess g = ask(s, v[i].model, step, spread);
 		double weight = v[i].weight, scaled = weight * v[i].scale;
 
@@ -335,7 +344,7 @@ static void issue(const struct series *s, struct bucket *k, struct waiting_step 
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		said[m].x = NAN;
 	weigh(s, k, k, 0, v);
-	choose(v, series_speaking(s), k->n_issued++);
+	choose(s, v, k->n_issued++);
 	all = combine(s, step, v, spread, said);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (!isnan(said[m].x))
@@ -389,7 +398,7 @@ void combine_predict(const struct series *s, unsigned int step, double *q)
 	uint32_t regime = past_regime(series_past(s));
 
 	weigh(s, from, to, share, v);
-	most_weight_first(v, SERIES_ASKED);
+	most_weight_first(v, n_asked(s));
 	g = combine(s, step, v, past_spread(series_past(s), step), said);
 	spread_out(g.x, g.lo, g.hi, q);
 	grid_correct_between(&from->shift[regime], &to->shift[regime], share, q);

@@ -40,6 +40,9 @@ struct series_conf {
 	uint64_t step_ns;
 	unsigned int horizon;    /* the farthest step that will be asked for (and calibrated) */
 	unsigned int max_period; /* longest period looked for, in steps; the ring holds 3 of it */
+	/* For short steps, of which there are many: a step costs half as much, and each teaches
+	 * less. */
+	bool brief;
 };
 
 /* For the models alone, down to their number; the header of the library does without (public.sed).

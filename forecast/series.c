@@ -441,9 +441,9 @@ size_t series_save(const struct series *s, void *buf, size_t size)
 static bool is_alike(const struct series *s, const struct series *saved)
 {
 	return saved->conf.step_ns == s->conf.step_ns && saved->conf.horizon == s->conf.horizon &&
-	       saved->conf.max_period == s->conf.max_period && saved->size_bytes == s->size_bytes &&
-	       saved->n_buckets == s->n_buckets && saved->past_at == s->past_at &&
-	       saved->slots_at == s->slots_at &&
+	       saved->conf.max_period == s->conf.max_period && saved->conf.brief == s->conf.brief &&
+	       saved->size_bytes == s->size_bytes && saved->n_buckets == s->n_buckets &&
+	       saved->past_at == s->past_at && saved->slots_at == s->slots_at &&
 	       memcmp(saved->models_at, s->models_at, sizeof(s->models_at)) == 0 &&
 	       saved->n_periods <= FORECAST_MAX_PERIODS;
 }

@@ -22,19 +22,24 @@ static uint32_t count_buckets(uint32_t horizon)
 	return n;
 }
 
-static uint32_t stride_of(uint32_t step)
+static uint32_t stride_of(const struct series_conf *conf, uint32_t step)
 {
-	return (step + SERIES_SLOTS - 1) / SERIES_SLOTS;
+	uint32_t slots = conf->brief ? SERIES_SLOTS_BRIEF : SERIES_SLOTS;
+
+	return (step + slots - 1) / slots;
 }
 
 /* How many forecasts wait at most, of all horizons. */
-static uint32_t count_slots(uint32_t horizon)
+static uint32_t count_slots(const struct series_conf *conf)
 {
 	uint32_t n = 1;
 
-	for (uint32_t step = 1; step < horizon;) {
-		step = MIN(2 * step, horizon);
-		n += (step + stride_of(step) - 1) / stride_of(step);
+	for (uint32_t step = 1; step < conf->horizon;) {
+		uint32_t stride;
+
+		step = MIN(2 * step, conf->horizon);
+		stride = stride_of(conf, step);
+		n += (step + stride - 1) / stride;
 	}
 	return n;
 }
@@ -48,7 +53,7 @@ void series_lay_buckets(struct series *s)
 
 		k->first = b > 0 ? s->buckets[b - 1].step + 1 : 1;
 		k->step = step;
-		k->stride = stride_of(step);
+		k->stride = stride_of(&s->conf, step);
 		k->slots = (step + k->stride - 1) / k->stride;
 		k->first_slot = slots;
 		slots += k->slots;
@@ -63,7 +68,7 @@ void series_lay_out(struct series *s)
 	s->n_buckets = count_buckets(s->conf.horizon);
 	at = aligned(sizeof(*s) + s->n_buckets * sizeof(struct bucket));
 	s->slots_at = at;
-	at = aligned(at + count_slots(s->conf.horizon) * sizeof(struct waiting_step));
+	at = aligned(at + count_slots(&s->conf) * sizeof(struct waiting_step));
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
 		s->models_at[m] = at;
 		at = aligned(at + series_model_size(&s->conf, forecast_models[m]));

@@ -11,13 +11,16 @@
 
 #define SERIES_MODELS 16 /* of the table */
 #define SERIES_BUCKETS                                                                             \
-	20             /* horizons 1, 2, 4 ... and the last: weights and calibration for each      \
-			*/
-#define SERIES_SLOTS 8 /* forecasts of one bucket that wait for their value */
-#define SERIES_PEAKS 2 /* forecasts of a maximum that wait, a bucket */
+	20 /* horizons 1, 2, 4 ... and the last: weights and calibration for each                  \
+	    */
+#define SERIES_SLOTS       8 /* forecasts of one bucket that wait for their value ... */
+#define SERIES_SLOTS_BRIEF 2 /* ... of a brief series */
+#define SERIES_PEAKS       2 /* forecasts of a maximum that wait, a bucket */
 
-#define SERIES_ASKED 8 /* models that are asked for a step: those of most weight ... */
-#define SERIES_FIRST 5 /* ... and some of the others in turn */
+#define SERIES_ASKED       8 /* models that are asked for a step: those of most weight ... */
+#define SERIES_FIRST       5 /* ... and some of the others in turn */
+#define SERIES_ASKED_BRIEF 5 /* of a brief series */
+#define SERIES_FIRST_BRIEF 3
 #define SERIES_SIDES                                                                               \
 	4 /* of them whose sides are kept: so many models of the table have own ones               \
 	   */

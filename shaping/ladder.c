@@ -62,6 +62,7 @@ void ladder_conf(enum ladder_kind kind, uint64_t period_ns, uint64_t lead_ns,
 			.step_ns = step_ns,
 			.horizon = (unsigned int)MAX(row->horizon, MIN(lead, LEAD_STEPS_MOST)),
 			.max_period = row->max_period,
+			.brief = step_ns < steps_ns[1],
 		};
 	}
 }

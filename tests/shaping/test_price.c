@@ -79,7 +79,8 @@ static void the_price_decides_whether_bursts_are_covered(void **state)
 
 /*
  * Whatever comes, a lowering takes 3 % of the limit at most; what is needed is there five seconds
- * later, since each can show no more than twice what was given.
+ * later, since each can show no more than twice what was given, but for the 2 % that are not worth
+ * a change.
  */
 static void it_goes_down_in_small_steps_and_up_at_once(void **state)
 {
@@ -101,7 +102,7 @@ static void it_goes_down_in_small_steps_and_up_at_once(void **state)
 		run_at(want, 1);
 		if (limit() < before)
 			assert_true((double)(before - limit()) <= 0.03 * (double)before + 1);
-		assert_true(since < 5 || (double)limit() >= want * 0.999);
+		assert_true(since < 5 || (double)limit() >= want * 0.98);
 	}
 	world_free(&w);
 }
