@@ -8,7 +8,8 @@
 #include "agent/base/cleanup.h"
 #include "shaping/state.h"
 
-#define BUSY_APIS 64
+#define BUSY_APIS    64 /* of a host, about */
+#define SERVICE_APIS 2  /* of a service, at least, that have all clocks */
 
 static int new_ladder(const struct controller *c, const struct service_state *s,
 		      enum ladder_kind kind, size_t nth, struct ladder *ret)
@@ -21,10 +22,16 @@ static int new_ladder(const struct controller *c, const struct service_state *s,
 	return ladder_new(&conf, ret);
 }
 
-/* The APIs first to be asked for get all clocks, in all about BUSY_APIS on the host. */
+/* By the order in which a service's APIs are first asked for. */
+static enum ladder_kind api_kind(const struct controller *c, size_t slot)
+{
+	if (slot < BUSY_APIS / MAX(c->n, 1))
+		return LADDER_API;
+	return slot < SERVICE_APIS ? LADDER_SLOW_API : LADDER_QUIET;
+}
+
 static int new_ladders(const struct controller *c, struct service_state *s)
 {
-	size_t busy = MAX(BUSY_APIS / MAX(c->n, 1), 2);
 	int r = new_ladder(c, s, LADDER_CPU, 0, &s->cpu);
 
 	if (r == 0)
@@ -32,7 +39,7 @@ static int new_ladders(const struct controller *c, struct service_state *s)
 	if (r == 0)
 		r = new_ladder(c, s, LADDER_TX, 2, &s->tx);
 	for (size_t k = 0; r == 0 && k < s->n_slots; k++)
-		r = new_ladder(c, s, k < busy ? LADDER_API : LADDER_QUIET, 3 + k, &s->requests[k]);
+		r = new_ladder(c, s, api_kind(c, k), 3 + k, &s->requests[k]);
 	return r;
 }
 

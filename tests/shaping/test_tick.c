@@ -289,6 +289,53 @@ static void a_job_outlives_a_reload_that_drops_its_series(void **state)
 	controller_free(c);
 }
 
+/* The step of what is kept of API @api of the first of @n services for a forecast of @ahead_s. */
+static uint64_t api_step_s(size_t n, int api, uint64_t ahead_s)
+{
+	static struct policy_service services[65];
+	static struct tick_service seen[65];
+	struct policy_api routes[3] = {{.route = "/a"}, {.route = "/b"}, {.route = "/c"}};
+	struct tick_api counts[4] = {{.requests = 1}, {.requests = 1}, {.requests = 1}};
+	struct policy_set set = {.services = services, .n_services = n};
+	const struct host_facts facts = {.capacity_mcpu = 4000};
+	struct tick_input in = {.now_mono_ns = NS_PER_S, .interval_ns = NS_PER_S, .services = seen};
+	struct controller *c = NULL;
+	struct forecast_past past;
+	double value;
+
+	for (size_t i = 0; i < n; i++) {
+		services[i] = (struct policy_service){.apis = routes, .n_apis = 3, .weight = 1};
+		services[i].forecast.lead_ns = 30 * NS_PER_S;
+		(void)snprintf(services[i].name, sizeof(services[i].name), "s%zu", i);
+		seen[i] = (struct tick_service){.apis = counts};
+	}
+	assert_int_equal(controller_new(&set, &facts, NS_PER_S, &c), 0);
+	(void)tick_once(c, &in);
+	assert_true(controller_past(c, 0, api, ahead_s * NS_PER_S, &value, 1, &past) >= 0);
+	controller_free(c);
+	return past.step_ns / NS_PER_S;
+}
+
+/* 64 APIs of a host are known by the second, two of each service by minutes and hours as well. */
+static void on_large_hosts_apis_are_known_by_longer_steps(void **state)
+{
+	static const struct {
+		size_t n;
+		int api;
+		uint64_t near_s, day_s;
+	} rows[] = {
+		{1, 2, 1, 3600},  {32, 0, 1, 3600}, {32, 1, 1, 3600}, {32, 2, 5, 5},
+		{33, 0, 1, 3600}, {33, 1, 5, 3600}, {33, 2, 5, 5},    {64, 0, 1, 3600},
+		{65, 0, 5, 3600}, {65, 1, 5, 3600}, {65, 2, 5, 5},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(api_step_s(rows[i].n, rows[i].api, 10), rows[i].near_s);
+		assert_int_equal(api_step_s(rows[i].n, rows[i].api, S_PER_DAY), rows[i].day_s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +344,7 @@ int main(void)
 		cmocka_unit_test(saved_and_loaded_it_goes_on_as_if_never_stopped),
 		cmocka_unit_test(a_reload_keeps_what_services_of_equal_name_learned),
 		cmocka_unit_test(a_job_outlives_a_reload_that_drops_its_series),
+		cmocka_unit_test(on_large_hosts_apis_are_known_by_longer_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
