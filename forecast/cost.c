@@ -18,6 +18,8 @@
 #define RIDGE       1e-4                /* pull to the mean cost, in shares of the mean curvature */
 #define WORK        60000 /* products of one solution, which starts from the last one */
 #define MAX_SWEEPS  200
+#define SETTLE_FROM 60.0 /* samples from which a few sweeps each are enough ... */
+#define FEW_SWEEPS  4    /* ... since the next one goes on from there */
 #define SETTLED     1e-5 /* of the mean cost: a sweep that moves less is the last */
 #define MIN_WEIGHT  30.0 /* requests an API needs before its cost is shown */
 #define MIN_SAMPLES 20.0
@@ -119,7 +121,8 @@ static void solve(struct cost *c)
 	double mean = c->total_requests > 0 ? c->total_cpu / c->total_requests : 0;
 	double base = c->total_requests > 0 ? c->total_s / c->total_requests : 1;
 	double pull = 0, moved = INFINITY;
-	int sweeps = (int)fmin(WORK / (double)((c->n + 1) * (c->n + 1)), MAX_SWEEPS);
+	int most = c->samples > SETTLE_FROM ? FEW_SWEEPS : MAX_SWEEPS;
+	int sweeps = (int)fmin(WORK / (double)((c->n + 1) * (c->n + 1)), most);
 
 	for (size_t i = 0; i < c->n; i++)
 		pull += RIDGE * c->a[i][i] / (double)c->n;
@@ -127,15 +130,19 @@ static void solve(struct cost *c)
 		moved = 0;
 		for (size_t i = 0; i <= c->n; i++) {
 			double r = i < c->n ? pull : 0, was = c->x[i];
-			double g = c->b[i] + r * mean;
+			double g = c->b[i] + r * mean, far;
 
 			if (c->a[i][i] + r <= 0)
 				continue;
-			for (size_t j = 0; j <= c->n; j++)
-				g -= j == i ? 0 : c->a[i][j] * c->x[j];
-			c->x[i] = fmax(g / (c->a[i][i] + r), 0);
+			for (size_t j = 0; j < i; j++)
+				g -= c->a[i][j] * c->x[j];
+			for (size_t j = i + 1; j <= c->n; j++)
+				g -= c->a[i][j] * c->x[j];
+			g /= c->a[i][i] + r;
+			c->x[i] = MAX(g, 0);
 			/* The base is per second: what counts is what it makes of a request. */
-			moved = fmax(moved, fabs(c->x[i] - was) * (i < c->n ? 1 : base));
+			far = fabs(c->x[i] - was) * (i < c->n ? 1 : base);
+			moved = MAX(far, moved);
 		}
 	}
 }

@@ -37,11 +37,13 @@ static void knots(const struct forecast *f, struct distribution *ret)
 	}
 }
 
-/* Probability that a value is above @x; *unused: the mean of what a limit of @x leaves unused. */
-static double above(const struct distribution *d, double x, double *unused)
+/*
+ * Probability that a value is above @x; *unused: the mean of what a limit of @x leaves unused. The
+ * knot after @x may be near the @i-th.
+ */
+static double above(const struct distribution *d, double x, size_t i, double *unused)
 {
 	double at, far;
-	int i = 1;
 
 	*unused = 0;
 	if (x < d->value[0])
@@ -52,6 +54,8 @@ static double above(const struct distribution *d, double x, double *unused)
 	}
 	while (d->value[i] <= x)
 		i++;
+	while (i > 1 && d->value[i - 1] > x)
+		i--;
 	far = x - d->value[i - 1];
 	at = d->level[i - 1] +
 	     (d->level[i] - d->level[i - 1]) * far / (d->value[i] - d->value[i - 1]);
@@ -59,14 +63,14 @@ static double above(const struct distribution *d, double x, double *unused)
 	return 1 - at;
 }
 
-/* No more than @least is of interest. */
-static double cost_of(const struct distribution *d, size_t n, double limit, double short_cost,
-		      double least)
+/* No more than @least is of interest; @limit is about at the @knot-th of all. */
+static double cost_of(const struct distribution *d, size_t n, double limit, size_t knot,
+		      double short_cost, double least)
 {
 	double sum = 0, unused;
 
-	for (size_t i = 0; i < n && sum < least; i++) {
-		sum += short_cost * above(&d[i], limit, &unused);
+	for (size_t i = 0; i < n && sum <= least; i++) {
+		sum += short_cost * above(&d[i], limit, knot, &unused);
 		sum += unused;
 	}
 	return sum;
@@ -80,14 +84,16 @@ double forecast_limit(const struct forecast *steps, size_t n, double short_cost)
 
 	for (size_t i = 0; i < used; i++)
 		knots(&steps[i * n / used], &d[i]);
-	for (size_t i = 0; i < used * (KNOTS - 1) * BETWEEN; i++) {
+	/* From the high ones on, where the best is if too little is dear: it cuts the others short.
+	 */
+	for (size_t i = used * (KNOTS - 1) * BETWEEN; i-- > 0;) {
 		const struct distribution *one = &d[i / ((KNOTS - 1) * BETWEEN)];
 		size_t knot = i / BETWEEN % (KNOTS - 1);
 		double share = (double)(i % BETWEEN + 1) / BETWEEN;
 		double limit = one->value[knot] + share * (one->value[knot + 1] - one->value[knot]);
-		double cost = cost_of(d, used, limit, short_cost, least);
+		double cost = cost_of(d, used, limit, knot + 1, short_cost, least);
 
-		if (cost < least) {
+		if (cost <= least) {
 			least = cost;
 			best = limit;
 		}
