@@ -68,17 +68,28 @@ void copula_forget(struct copula *c, size_t unit)
 		c->product[MIN(unit, k)][MAX(unit, k)] = 0;
 }
 
-double copula_correlation(const struct copula *c, size_t i, size_t j)
+/* Of two quantities, @i the lower, whose mean scores are of size @size_i and @size_j. */
+static double correlation(const struct copula *c, size_t i, size_t j, double size_i, double size_j)
 {
-	double both = (double)c->product[i][i] * (double)c->product[j][j], r;
-	double seen = (double)fminf(c->n[i], c->n[j]);
+	double seen = (double)MIN(c->n[i], c->n[j]), both = size_i * size_j, r;
 
-	if (i == j)
-		return 1;
 	if (!(both > 0))
 		return 0;
-	r = (double)c->product[MIN(i, j)][MAX(i, j)] / sqrt(both);
-	return fmax(fmin(r, 1), -1) * seen / (seen + SHRINK);
+	r = (double)c->product[i][j] / both;
+	r = MIN(r, 1.0);
+	return MAX(r, -1.0) * seen / (seen + SHRINK);
+}
+
+static double size_of(const struct copula *c, size_t i)
+{
+	return sqrt((double)c->product[i][i]);
+}
+
+double copula_correlation(const struct copula *c, size_t i, size_t j)
+{
+	if (i == j)
+		return 1;
+	return correlation(c, MIN(i, j), MAX(i, j), size_of(c, i), size_of(c, j));
 }
 
 /* What a quantity is made of. */
@@ -126,15 +137,16 @@ static void take_apart(const double *q, struct part *p)
 static double weigh(const struct copula *c, const struct part *parts, size_t n, double error,
 		    double *with)
 {
-	double first = error * error, second = 0, shared = 0, all;
+	double first = error * error, second = 0, shared = 0, all, size[COPULA_UNITS];
 
 	for (size_t i = 0; i < n; i++) {
+		size[i] = size_of(c, i);
 		with[i] = parts[i].spread;
 		second += parts[i].skew * parts[i].skew;
 	}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = i + 1; j < n; j++) {
-			double r = copula_correlation(c, i, j);
+			double r = correlation(c, i, j, size[i], size[j]);
 
 			with[i] += r * parts[j].spread;
 			with[j] += r * parts[i].spread;
