@@ -2,18 +2,39 @@
 /* reload.c - a controller for a changed policy set that goes on with what the old one has learned.
  */
 #include <math.h>
+#include <string.h>
 
 #include "agent/base/cleanup.h"
 #include "shaping/state.h"
+
+static void take_clock(struct ladder *to, size_t i, struct ladder *from, size_t k)
+{
+	struct series *had = to->series[i];
+
+	if (!had || !from->series[k] || to->step_ns[i] != from->step_ns[k] ||
+	    to->horizon[i] != from->horizon[k])
+		return;
+	to->series[i] = from->series[k];
+	to->part[i] = from->part[k];
+	from->series[k] = had;
+	/* What was kept of the forecasts of the one is not of the other. */
+	memset(to->peak, 0, sizeof(to->peak));
+	memset(to->mean, 0, sizeof(to->mean));
+}
 
 static void take_ladder(struct ladder *to, struct ladder *from)
 {
 	struct ladder had = *to;
 
-	if (to->step_ns[0] != from->step_ns[0])
+	if (to->step_ns[0] == from->step_ns[0]) {
+		*to = *from;
+		*from = had;
 		return;
-	*to = *from;
-	*from = had;
+	}
+	/* The shortest step is another one now: the clocks that are the same go on. */
+	for (size_t i = 0; i < LADDER_CLOCKS; i++)
+		for (size_t k = 0; k < LADDER_CLOCKS; k++)
+			take_clock(to, i, from, k);
 }
 
 static int same_api(const struct policy_service *p, size_t n, const struct policy_api *api)

@@ -67,6 +67,8 @@ static bool has_place(const struct histogram *m)
 
 static void add(struct histogram *m, double x, float weight)
 {
+	if (!(fabs(x) <= PLACE_MAX))
+		return;
 	if (!has_place(m)) {
 		memset(m->bins, 0, sizeof(m->bins));
 		m->total = 0;

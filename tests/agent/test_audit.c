@@ -85,7 +85,7 @@ static void every_decision_is_made_again(void **state)
 
 	record(7, 600);
 	res = audit();
-	assert_true(h.n > 200);
+	assert_true(h.n > 100);
 	assert_int_equal(res.tapes, 1);
 	assert_int_equal(res.ticks, 600);
 	assert_int_equal(res.guards, 1800);

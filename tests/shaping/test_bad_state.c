@@ -69,7 +69,7 @@ static void goes_on(const char *name, double value)
 	if (before != UNLIMITED && watch_limit(&h) > before * 2)
 		fail_msg("%s: %" PRIu64 " mcpu before, %" PRIu64 " after", h.what, before,
 			 watch_limit(&h));
-	watch_calm(&h, 500, 30, 16);
+	watch_calm(&h, 500, 30, h.w.services[0].forecast.short_cost > 0 ? 20 : 16);
 	(void)watch_recovery(&h, 2000, 20);
 }
 
