@@ -17,8 +17,8 @@
 
 #define HISTORY_PATH    "/var/lib/foreshape/history.db"
 #define WORKER_FD_NAMES (WORKER_FD_ROWS + PROBE_MAPS) /* behind the maps: see rows_open */
-#define LARGE_BYTES     (256 * KIB) /* go back to the host when freed; else glibc learns to keep them \
-				     */
+/* Go back to the host when freed; else glibc learns to keep them. */
+#define LARGE_BYTES       (256 * KIB)
 #define HISTORY_MAX_BYTES (UINT64_C(4) << 30)
 
 static bool passed(int fd)
