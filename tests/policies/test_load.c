@@ -74,6 +74,7 @@ static void the_shipped_right_size_has_a_price_and_others_none(void **state)
 	assert_int_equal(errors.n, 0);
 	assert_int_equal(set->services->cpu.mode, CPU_CAP);
 	assert_float_equal(set->services->forecast.short_cost, 100, 0);
+	(void)release(state);
 	assert_int_equal(load_path("policies/examples/checkout.yaml"), 0);
 	assert_true(isnan(set->services->forecast.short_cost));
 }
