@@ -108,7 +108,7 @@ static void follow_curve(const struct controller *c, struct service_state *s)
 	if (s->answers > 0)
 		s->kept.utilisation = curve_target(&s->kept.curve, s->kept.utilisation,
 						   strictest(s->policy), tick_s);
-	s->kept.level_less = s->quantile - LEVEL_LEAST;
+	s->kept.level_less = fmax(0, s->quantile - LEVEL_LEAST);
 }
 
 /* An objective that is being missed lowers the utilisation, whatever else went well. */

@@ -102,6 +102,9 @@ static void take_kept(struct service_state *to, struct service_state *from)
 	if (!to->policy->auto_tier || to->kept.tier > to->policy->tier_min ||
 	    to->kept.tier < to->policy->tier_max)
 		to->kept.tier = tier;
+	/* The likely demand is enough for a limit that an objective watches, and for that alone. */
+	if (follows_slo(from) && !follows_slo(to))
+		to->kept.level_less = 0;
 	if (to->lead_steps != from->lead_steps)
 		demand_init(&to->kept.demand);
 }

@@ -179,7 +179,6 @@ static void load_price(struct reader *r, struct service_state *s)
 {
 	uint64_t n;
 	const void *at = get_block(r, &n);
-
 	struct price price;
 
 	if (!at || !s->price || n != sizeof(price))

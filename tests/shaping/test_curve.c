@@ -168,6 +168,64 @@ static void an_objective_finds_the_tight_limit_that_keeps_it(void **state)
 	assert_true(mean[1] < 0.9 * mean[0]);
 }
 
+/* A quantile below the median is read as it is; state with a level above it would not be taken
+ * back. */
+static void a_low_quantile_is_kept_over_a_restart(void **state)
+{
+	struct controller *other;
+	double backlog = 0, learned;
+	uint64_t seed = 5;
+	size_t size;
+	void *buf;
+
+	(void)state;
+	start(CPU_CAP, true);
+	w.services[0].forecast.quantile = 0.3;
+	for (int t = 0; t < 120; t++)
+		(void)second(&backlog, &seed);
+	learned = controller_utilisation(w.controller, 0);
+	size = controller_save_size(w.controller);
+	buf = malloc(size);
+	assert_int_equal(controller_save(w.controller, buf, size), size);
+	other = world_controller(&w);
+	assert_true(controller_utilisation(other, 0) != learned);
+	assert_int_equal(controller_load(other, buf, size), 0);
+	assert_float_equal(controller_utilisation(other, 0), learned, 0);
+	controller_free(other);
+	free(buf);
+	world_free(&w);
+}
+
+/* Without the objective the demand counts at the tier's quantile again, at once. */
+static void an_objective_that_goes_takes_its_level_along(void **state)
+{
+	static struct policy_service changed;
+	struct policy_set set;
+	struct controller *c = NULL;
+	double backlog = 0, quantile = NAN;
+	uint64_t seed = 5;
+	const struct plan_entry *e;
+
+	(void)state;
+	start(CPU_CAP, true);
+	for (int t = 0; t < 120; t++)
+		(void)second(&backlog, &seed);
+	changed = w.services[0];
+	changed.slo.set = false;
+	set = w.set;
+	set.services = &changed;
+	assert_int_equal(controller_reload(w.controller, &set, &w.facts, &c), 0);
+	controller_free(w.controller);
+	w.controller = c;
+	(void)second(&backlog, &seed);
+	e = world_entry(&w, 0, KNOB_CPU_MAX);
+	for (size_t i = 0; i < e->n_inputs; i++)
+		if (streq(e->inputs[i].name, "quantile"))
+			quantile = e->inputs[i].value;
+	assert_float_equal(quantile, 0.99, 0.02);
+	world_free(&w);
+}
+
 static bool fires(double part)
 {
 	struct tick_service ts = w.seen[0];
@@ -213,6 +271,8 @@ int main(void)
 		cmocka_unit_test(late_answers_count_where_they_waited),
 		cmocka_unit_test(it_is_kept_while_less_than_half_the_budget_burns),
 		cmocka_unit_test(an_objective_finds_the_tight_limit_that_keeps_it),
+		cmocka_unit_test(a_low_quantile_is_kept_over_a_restart),
+		cmocka_unit_test(an_objective_that_goes_takes_its_level_along),
 		cmocka_unit_test(the_guard_lets_waits_pass_that_the_objective_allows),
 	};
 
