@@ -41,6 +41,7 @@ double price_mcpu(const struct controller *c, const struct service_state *s)
 	limiter_observe(&p->limiter, s->need_mcpu);
 	p->limiter.short_cost = s->policy->forecast.short_cost * fmax(p->mean_mcpu, MCPU_LEAST);
 	for (unsigned int i = 0; i < n; i++)
-		series_predict(s->cpu.series[0], 1 + i * s->lead_steps / n, &steps[i]);
+		series_predict(s->cpu.series[0], 1 + i * (s->lead_steps - 1) / MAX(n - 1, 1),
+			       &steps[i]);
 	return fmin(limiter_limit(&p->limiter, steps, n), (double)c->facts.capacity_mcpu);
 }
