@@ -164,8 +164,24 @@ void tape_tick(struct tape *t, const struct policy_set *set, const struct tick_i
 	}
 }
 
-void tape_guard(struct tape *t, uint32_t service, const struct tick_service *ts,
-		uint64_t now_mono_ns, uint64_t interval_ns)
+/* Of all that wait, which are few at a time. */
+static void put_in_flight(struct tape_bytes *b, const struct tick_api *apis, size_t n)
+{
+	size_t busy = 0;
+
+	for (size_t i = 0; i < n; i++)
+		busy += apis[i].in_flight != 0;
+	tape_put(b, busy);
+	for (size_t i = 0; i < n; i++) {
+		if (apis[i].in_flight == 0)
+			continue;
+		tape_put(b, i);
+		tape_put_real(b, apis[i].in_flight);
+	}
+}
+
+void tape_guard(struct tape *t, const struct policy_set *set, uint32_t service,
+		const struct tick_service *ts, uint64_t now_mono_ns, uint64_t interval_ns)
 {
 	if (!t->running)
 		return;
@@ -174,6 +190,8 @@ void tape_guard(struct tape *t, uint32_t service, const struct tick_service *ts,
 	tape_put(&t->told, now_mono_ns);
 	tape_put(&t->told, interval_ns);
 	put_service(t, service, ts);
+	if (tick_guard_reads_apis(&set->services[service]))
+		put_in_flight(&t->told, ts->apis, set->services[service].n_apis + 1);
 }
 
 void tape_decided(struct tape *t, const struct plan_entry *e, int64_t id)

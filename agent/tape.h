@@ -31,8 +31,8 @@ void tape_end(struct tape *t);
 
 /* What is done with the controller; nothing happens while no tape runs. */
 void tape_tick(struct tape *t, const struct policy_set *set, const struct tick_input *in);
-void tape_guard(struct tape *t, uint32_t service, const struct tick_service *ts,
-		uint64_t now_mono_ns, uint64_t interval_ns);
+void tape_guard(struct tape *t, const struct policy_set *set, uint32_t service,
+		const struct tick_service *ts, uint64_t now_mono_ns, uint64_t interval_ns);
 /* A change of the last tick or guard, and its id in the audit. */
 void tape_decided(struct tape *t, const struct plan_entry *e, int64_t id);
 void tape_written(struct tape *t, const struct plan_entry *e, uint64_t after, int err);

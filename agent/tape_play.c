@@ -174,6 +174,32 @@ static void play_tick(struct tape_player *p, struct tape_reader *r)
 			p->changes[p->n_changes++] = plan->entries[i];
 }
 
+static void get_in_flight(struct tape_reader *r, struct tick_api *apis, size_t n)
+{
+	uint64_t busy = tape_get(r);
+
+	for (size_t i = 0; i < n; i++)
+		apis[i].in_flight = 0;
+	for (uint64_t k = 0; k < busy && !r->cut; k++) {
+		uint64_t i = tape_get(r);
+		double in_flight = tape_get_real(r);
+
+		if (i >= n)
+			r->cut = true;
+		else
+			apis[i].in_flight = in_flight;
+	}
+}
+
+static struct tick_api *apis_of(const struct tape_player *p, size_t service)
+{
+	struct tick_api *apis = p->apis;
+
+	for (size_t i = 0; i < service; i++)
+		apis += p->set->services[i].n_apis + 1;
+	return apis;
+}
+
 static void play_guard(struct tape_player *p, struct tape_reader *r)
 {
 	uint64_t i = tape_get(r), now_ns = tape_get(r), interval_ns = tape_get(r);
@@ -184,6 +210,8 @@ static void play_guard(struct tape_player *p, struct tape_reader *r)
 		return;
 	}
 	get_service(p, r, i);
+	if (tick_guard_reads_apis(&p->set->services[i]))
+		get_in_flight(r, apis_of(p, i), p->set->services[i].n_apis + 1);
 	if (r->cut)
 		return;
 	unclaimed(p);

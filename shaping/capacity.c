@@ -81,7 +81,8 @@ static double headroom(const struct controller *c, const struct service_state *s
 {
 	if (s->price)
 		return fmax(1, c->set->host.target_utilisation / s->kept.utilisation);
-	return 1 / s->kept.utilisation;
+	/* Room for what may be lent is part of the plan. */
+	return 1 / (loan_applies(c, s) ? fmin(1, s->kept.utilisation) : s->kept.utilisation);
 }
 
 static double stage_mcpu(const struct controller *c, const struct service_state *s,

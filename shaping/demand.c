@@ -160,6 +160,20 @@ static double likely_soon(const struct controller *c, const struct service_state
 		    isfinite(s->use_mcpu) ? s->use_mcpu : 0);
 }
 
+/*
+ * The likely need of the next step. A limit that lends has no use for more: what comes by chance is
+ * lent for, and what is forecast for later is the plan's, which makes room for it.
+ */
+static double soon(const struct controller *c, const struct service_state *s)
+{
+	struct forecast f;
+
+	if (!loan_applies(c, s))
+		return s->demand_mcpu;
+	series_predict_peak(s->cpu.series[0], 1, &f);
+	return fmin(f.q[Q50], s->demand_mcpu);
+}
+
 static void bound_bits(const struct service_state *s, struct forecast *f)
 {
 	double bound = most(s, f, s->kept.tx_most_bits_per_s);
@@ -195,6 +209,7 @@ void demand(struct controller *c, size_t i)
 	else
 		s->demand_mcpu =
 			fmin(at_learned_level(s, &f[DEMAND_CPU]), most_mcpu(c, s, &f[DEMAND_CPU]));
+	s->soon_mcpu = soon(c, s);
 	s->near_mcpu = likely_soon(c, s);
 	ps->demand_mcpu = f[DEMAND_CPU];
 	ps->demand_bytes = f[DEMAND_MEMORY];

@@ -6,7 +6,9 @@
 
 #define UTILISATION_LEAST 0.4
 #define UTILISATION_MOST  0.95
-#define CURVED_MOST       2.0 /* of the likely demand, where the objective allows it */
+#define CURVED_MOST       2.0  /* of the likely demand, where the objective allows it */
+#define LENT_MOST         1.25 /* ... and what waits is lent for: more saves little and costs time */
+#define SURPRISE          1.5 /* times what was likely: what is late then was still to be lent for */
 #define LEVEL_LEAST       0.5
 #define SHORT_COSTS       0.02 /* utilisation given up for a step that needed more than planned */
 #define BURN_COSTS        0.01 /* and for a tick in which the budget burns */
@@ -69,18 +71,33 @@ static void steer(struct service_state *s, bool is_short, bool has_slo)
 	s->kept.level_less = fmax(0, fmin(s->quantile - LEVEL_LEAST, s->kept.level_less));
 }
 
+bool tick_guard_reads_apis(const struct policy_service *p)
+{
+	bool has_slo = p->slo.set;
+
+	for (size_t i = 0; i < p->n_apis; i++)
+		has_slo |= p->apis[i].slo.set;
+	return has_slo && p->cpu.mode == CPU_CAP;
+}
+
 bool follows_slo(const struct service_state *s)
 {
-	bool has_slo = s->policy->slo.set;
-
-	for (size_t i = 0; i < s->policy->n_apis; i++)
-		has_slo |= s->policy->apis[i].slo.set;
-	return has_slo && s->policy->cpu.mode == CPU_CAP && !s->price;
+	return tick_guard_reads_apis(s->policy) && !s->price;
 }
 
 bool slo_is_kept(const struct service_state *s)
 {
 	return follows_slo(s) && curve_keeps(&s->kept.curve);
+}
+
+double slo_latency_us(const struct policy_service *p)
+{
+	double us = p->slo.set ? (double)p->slo.latency_us : INFINITY;
+
+	for (size_t i = 0; i < p->n_apis; i++)
+		if (p->apis[i].slo.set)
+			us = fmin(us, (double)p->apis[i].slo.latency_us);
+	return us;
 }
 
 /* One late answer of the strictest objective, as curve_target counts it. */
@@ -102,9 +119,13 @@ static double strictest(const struct policy_service *p)
 static void follow_curve(const struct controller *c, struct service_state *s)
 {
 	double tick_s = (double)c->period_ns / (double)NS_PER_S;
+	/* What came by surprise says nothing of a utilisation where it is lent for. */
+	bool surprised = loan_applies(c, s) && s->need_mcpu > SURPRISE * s->kept.asked_mcpu;
 
-	curve_observe(&s->kept.curve, s->kept.asked_mcpu / s->limit_mcpu, s->answers, s->burned,
-		      tick_s);
+	if (!surprised && !s->kept.surprised)
+		curve_observe(&s->kept.curve, s->kept.asked_mcpu / s->limit_mcpu, s->answers,
+			      s->burned, tick_s);
+	s->kept.surprised = surprised;
 	if (s->answers > 0)
 		s->kept.utilisation = curve_target(&s->kept.curve, s->kept.utilisation,
 						   strictest(s->policy), tick_s);
@@ -116,6 +137,7 @@ static void learn_utilisation(struct controller *c, struct service_state *s)
 {
 	bool burning = s->burn_fast > BURN_BOTH && s->burn_slow > BURN_BOTH;
 	bool curved = follows_slo(s);
+	double most;
 
 	if (curved)
 		follow_curve(c, s);
@@ -125,8 +147,8 @@ static void learn_utilisation(struct controller *c, struct service_state *s)
 	} else if (!curved && isfinite(s->need_mcpu) && s->kept.planned_mcpu > 0) {
 		steer(s, s->need_mcpu > s->kept.planned_mcpu, isfinite(s->burn_slow));
 	}
-	s->kept.utilisation = fmax(UTILISATION_LEAST, fmin(curved ? CURVED_MOST : UTILISATION_MOST,
-							   s->kept.utilisation));
+	most = !curved ? UTILISATION_MOST : loan_applies(c, s) ? LENT_MOST : CURVED_MOST;
+	s->kept.utilisation = fmax(UTILISATION_LEAST, fmin(most, s->kept.utilisation));
 }
 
 static void move_tier(struct controller *c, struct service_state *s, enum tier to)

@@ -7,34 +7,14 @@
 
 #define RATIO_MEMORY_S 10.0 /* the throttled share is remembered this long */
 #define SEVERE_PART    0.1  /* of the interval lost: no need to see it twice */
-#define KEPT_LATENCY   0.5  /* of the objective's latency lost in one wait, where it is kept */
-#define KEPT_SEVERE    0.5  /* of the interval, at most */
-#define KEPT_LASTING   0.5  /* of what is severe: not to be seen twice */
 #define RAISE_LEAST    0.2
 #define PEAK_KEPT      0.9995
 #define HOLD_DWELLS    3 /* the planner does not lower what was raised for this many dwells */
 
 struct seen {
 	double ratio, part;
-	double severe;         /* a part of so much is */
-	bool throttled, again; /* again: the interval before was one not to be seen twice */
+	bool throttled, again; /* again: in the interval before as well */
 };
-
-/* The part of an interval that is severe: a wait of so long is part of an answer's latency. */
-static double severe_part(const struct service_state *s, uint64_t interval_ns)
-{
-	double latency_us = INFINITY, part;
-
-	if (!slo_is_kept(s))
-		return SEVERE_PART;
-	if (s->policy->slo.set)
-		latency_us = (double)s->policy->slo.latency_us;
-	for (size_t i = 0; i < s->policy->n_apis; i++)
-		if (s->policy->apis[i].slo.set)
-			latency_us = fmin(latency_us, (double)s->policy->apis[i].slo.latency_us);
-	part = KEPT_LATENCY * latency_us * (double)NS_PER_US / (double)MAX(interval_ns, 1);
-	return fmax(SEVERE_PART, fmin(KEPT_SEVERE, part));
-}
 
 static struct seen look(struct service_state *s, const struct tick_service *ts,
 			uint64_t interval_ns)
@@ -49,16 +29,9 @@ static struct seen look(struct service_state *s, const struct tick_service *ts,
 		n.ratio = fmin(1, (double)ts->nr_throttled / (double)ts->nr_periods);
 	n.part = fmin(1, (double)ts->throttled_us / (double)US_PER_S / seconds);
 	n.again = k->guard_throttled;
-	n.severe = severe_part(s, interval_ns);
 	k->guard_ratio += a * (n.ratio - k->guard_ratio);
 	k->guard_use_mcpu = fmax(k->guard_use_mcpu * PEAK_KEPT, use);
 	return n;
-}
-
-/* Not to be seen twice. */
-static bool is_lasting(const struct service_state *s, const struct seen *n)
-{
-	return n->throttled && (!slo_is_kept(s) || n->part >= KEPT_LASTING * n->severe);
 }
 
 /*
@@ -71,28 +44,29 @@ static bool fires(const struct controller *c, const struct service_state *s, con
 
 	if (!n->throttled)
 		return false;
-	if (slo_is_kept(s))
-		return n->part >= n->severe || (n->again && is_lasting(s, n));
-	return n->part >= n->severe || n->again || k->guard_ratio > c->set->host.throttle_target;
+	return n->part >= SEVERE_PART || n->again || k->guard_ratio > c->set->host.throttle_target;
 }
 
-/*
- * x (1 + excess), at least a fifth more; Autothrottle's Captain (NSDI 2024) raises in this way.
- * Where an objective is kept all the same, by a fifth, and by the part of the time that was lost
- * where that was not enough.
- */
+struct clamp_bounds guard_bounds(const struct controller *c, const struct service_state *s,
+				 uint64_t now)
+{
+	/* Where the host has less than it wants, its share is what it may have at once. */
+	uint64_t most = is_short(s) ? (uint64_t)s->got_mcpu : c->facts.capacity_mcpu;
+
+	return (struct clamp_bounds){
+		.floor = s->policy->cpu.floor_mcpu,
+		.ceiling = s->policy->cpu.ceiling_mcpu,
+		.highest = MAX(most, s->policy->cpu.floor_mcpu),
+		.now = now,
+	};
+}
+
+/* x (1 + excess), at least a fifth more; Autothrottle's Captain (NSDI 2024) raises in this way. */
 static uint64_t raised(const struct controller *c, const struct service_state *s, uint64_t now,
 		       const struct seen *n)
 {
-	double kept = n->again ? n->part : RAISE_LEAST;
-	double excess = slo_is_kept(s) ? kept : n->ratio - c->set->host.throttle_target;
-	double by = fmax(RAISE_LEAST, excess);
-	struct clamp_bounds b = {
-		.floor = s->policy->cpu.floor_mcpu,
-		.ceiling = s->policy->cpu.ceiling_mcpu,
-		.highest = MAX(c->facts.capacity_mcpu, s->policy->cpu.floor_mcpu),
-		.now = now,
-	};
+	double by = fmax(RAISE_LEAST, n->ratio - c->set->host.throttle_target);
+	struct clamp_bounds b = guard_bounds(c, s, now);
 	uint64_t v = now;
 
 	(void)clamp_double(KNOB_CPU_MAX, (double)now * (1 + fmin(1, by)), &b, &v, NULL);
@@ -132,7 +106,7 @@ static void remember(struct controller *c, struct service_state *s, const struct
 	ks->value = e->value;
 	ks->changed_ns = MAX(now_ns, 1);
 	ks->hold = e->value;
-	ks->hold_until_ns = now_ns + (slo_is_kept(s) ? 1 : HOLD_DWELLS) * c->set->host.dwell_ns;
+	ks->hold_until_ns = now_ns + HOLD_DWELLS * c->set->host.dwell_ns;
 	ks->reason = e->reason;
 	ks->decided = true;
 	ks->pending = !c->observe;
@@ -152,13 +126,17 @@ bool tick_guard(struct controller *c, uint32_t service, const struct tick_servic
 
 	if (ts->missing & (MISSING_CPU | MISSING_ALL))
 		return false;
+	s->kept.guard_seen_ns = MAX(now_mono_ns, 1);
 	n = look(s, ts, interval_ns);
 	fire = fires(c, s, &n);
-	s->kept.guard_throttled = is_lasting(s, &n);
+	s->kept.guard_throttled = n.throttled;
+	if (s->kept.capped || c->frozen || before == UNLIMITED ||
+	    !(ts->known & 1u << KNOB_CPU_MAX) || ts->yielded & 1u << KNOB_CPU_MAX)
+		return false;
+	if (loan_applies(c, s))
+		return loan_guard(c, service, ts, now_mono_ns, interval_ns, ret);
 	/* The interval may have begun before the last raise was in force. */
-	if (!fire || s->kept.capped || is_short(s) || c->frozen || before == UNLIMITED ||
-	    !(ts->known & 1u << KNOB_CPU_MAX) || ts->yielded & 1u << KNOB_CPU_MAX ||
-	    (s->kept.guard_ns && now_mono_ns < s->kept.guard_ns + interval_ns))
+	if (!fire || (s->kept.guard_ns && now_mono_ns < s->kept.guard_ns + interval_ns))
 		return false;
 	value = raised(c, s, before, &n);
 	if (value <= before)

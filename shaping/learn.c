@@ -141,13 +141,15 @@ static double needed_mcpu(const struct controller *c, const struct service_state
 			  const struct tick_service *ts, uint64_t interval_ns)
 {
 	double interval_us = (double)interval_ns / (double)NS_PER_US;
-	double part = fmin(s->throttled, (double)ts->throttled_us / interval_us);
-	double need = s->use_mcpu / (1 - fmin(part, THROTTLED_MOST));
+	double lost = fmin(s->throttled, (double)ts->throttled_us / interval_us);
 	double stalled = ts->missing & MISSING_PSI ? 0 : (double)ts->psi_cpu_some_us / interval_us;
+	/* Throttling is what a limit that lends is meant to do: what came is known. */
+	bool lent = loan_applies(c, s) && !(ts->missing & MISSING_APIS);
+	double need = s->use_mcpu / (1 - (lent ? 0 : fmin(lost, THROTTLED_MOST)));
 
 	if (s->kept.capped && s->throttled > THROTTLED_SOME)
 		return NAN;
-	if ((part > THROTTLED_SOME || stalled > STALLED_SOME) && !(ts->missing & MISSING_APIS))
+	if ((lost > THROTTLED_SOME || stalled > STALLED_SOME) && !(ts->missing & MISSING_APIS))
 		need = fmax(need, arrivals_mcpu(s, ts, interval_ns));
 	return fmin(need, (double)MAX(c->facts.capacity_mcpu, 1));
 }
@@ -158,7 +160,7 @@ static void learn_cpu(struct controller *c, struct service_state *s, const struc
 	s->use_mcpu = s->need_mcpu = s->limit_mcpu = NAN;
 	s->throttled = 0;
 	if (ts->known & 1u << KNOB_CPU_MAX && ts->knob[KNOB_CPU_MAX] != UNLIMITED)
-		s->limit_mcpu = (double)ts->knob[KNOB_CPU_MAX];
+		s->limit_mcpu = (double)loan_base(s, ts->knob[KNOB_CPU_MAX]);
 	if (ts->missing & (MISSING_CPU | MISSING_ALL))
 		return;
 	s->use_mcpu = fmin(per_second(ts->cpu_usage_us, interval_ns) / 1000,

@@ -18,6 +18,7 @@
 #define BURST_DEADBAND  0.5
 #define PRICE_LOWER     0.03 /* of the limit, at once: small steps down are quickly taken back */
 #define PRICE_DEADBAND  0.02
+#define LENT_DWELL      0.25  /* of the dwell: what a lowering leaves short is lent at once */
 #define US_PER_MCPU     100.0 /* in a period of 100 ms */
 #define RECENTLY_NS     (60 * NS_PER_S)
 
@@ -68,7 +69,8 @@ static enum reason plan_reason(const struct controller *c, const struct service_
 
 /*
  * The tick's own answer to throttling, for steps in which no guard ran. A price says how much of it
- * is worth a higher limit, and sees it; an objective that is kept, that it does no harm.
+ * is worth a higher limit, and sees it; an objective that is kept, that it does no harm; and what
+ * waits is lent for.
  */
 static void guard_in_tick(const struct controller *c, const struct service_state *s,
 			  const struct tick_service *ts, struct want *w)
@@ -76,8 +78,9 @@ static void guard_in_tick(const struct controller *c, const struct service_state
 	uint64_t now = ts->knob[KNOB_CPU_MAX];
 	double target = c->set->host.throttle_target, raised;
 
-	if (s->price || slo_is_kept(s) || now == UNLIMITED || s->throttled <= target || s->stale ||
-	    is_short(s) || since(c, s->kept.guard_ns) < c->period_ns)
+	if (s->price || slo_is_kept(s) || loan_applies(c, s) || now == UNLIMITED ||
+	    s->throttled <= target || s->stale || is_short(s) ||
+	    since(c, s->kept.guard_ns) < c->period_ns)
 		return;
 	raised = (double)now * (1 + fmax(GUARD_RAISE, fmin(1, s->throttled - target)));
 	raised = fmin(raised, (double)c->facts.capacity_mcpu);
@@ -158,16 +161,25 @@ static void bronze_max(const struct controller *c, const struct service_state *s
 	tenant_inputs(c, s, TENANT_CPU, w);
 }
 
-/* The tight limit; by price it goes up at once and down a little at a time. */
+/*
+ * The tight limit; by price it goes up at once and down a little at a time. One that lends follows
+ * the next step alone, within what is planned.
+ */
 static void cap_max(const struct controller *c, const struct service_state *s,
 		    const struct tick_service *ts, struct want *w)
 {
+	double value = s->got_mcpu;
+
+	if (loan_applies(c, s)) {
+		value = fmin(value, s->soon_mcpu / s->kept.utilisation);
+		w->dwell_ns = MAX(1, (uint64_t)(LENT_DWELL * (double)c->set->host.dwell_ns));
+	}
 	if (s->price) {
 		w->fine = true;
 		w->deadband = PRICE_DEADBAND;
 		w->max_lower = PRICE_LOWER;
 	}
-	follow_plan(c, s, ts, s->got_mcpu, w);
+	follow_plan(c, s, ts, value, w);
 }
 
 static void want_max(const struct controller *c, const struct service_state *s,

@@ -11,6 +11,8 @@
 	X(FORECAST_LOWER,   "forecast_lower",   "forecast demand needs less, and the dwell is over")      \
 	X(EVENT,            "event",            "a known event is coming")                                \
 	X(GUARD_THROTTLED,  "guard_throttled",  "throttled more than its target just now")                \
+	X(LOAN,             "loan",             "requests wait: lent until they are done")                \
+	X(LOAN_BACK,        "loan_back",        "what waited is done: back towards the plan")             \
 	X(GUARD_STALLED,    "guard_stalled",    "stalled on memory more than its target just now")        \
 	X(SLO_BURN,         "slo_burn",         "the objective is being missed")                          \
 	X(UNDO_LOWERING,    "undo_lowering",    "the last lowering was followed by throttling or misses") \

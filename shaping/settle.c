@@ -50,8 +50,9 @@ static void fill_entry(size_t i, enum knob knob, uint64_t before, const struct k
 static bool went_wrong(const struct controller *c, const struct service_state *s, enum knob knob)
 {
 	const struct knob_state *ks = &s->kept.knobs[knob];
-	bool throttled = knob == KNOB_CPU_MAX && !is_short(s) && !s->price && !slo_is_kept(s) &&
-			 s->throttled > c->set->host.throttle_target;
+	bool tolerated = s->price || slo_is_kept(s) || loan_applies(c, s) || is_short(s);
+	bool throttled =
+		knob == KNOB_CPU_MAX && !tolerated && s->throttled > c->set->host.throttle_target;
 	bool worse = s->burn_fast > 1 && s->burn_fast > WORSE_BY * fmax(ks->burn_before, 0);
 
 	/* What a rate gives back another loses. */

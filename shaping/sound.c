@@ -52,15 +52,16 @@ bool kept_is_sound(const struct service_kept *k)
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (!knob_is_sound(&k->knobs[i]))
 			return false;
-	return slo_is_sound(&k->slo) && is_bool(&k->guard_throttled) && is_bool(&k->capped) &&
-	       k->tier < TIER_COUNT && k->utilisation > 0 &&
+	return slo_is_sound(&k->slo) && is_bool(&k->guard_throttled) && is_bool(&k->surprised) &&
+	       is_bool(&k->capped) && k->tier < TIER_COUNT && k->utilisation > 0 &&
 	       between(k->utilisation, 0, PART_SANE) && between(k->level_less, 0, 1) &&
 	       between(k->guard_ratio, 0, 1) && between(k->planned_mcpu, 0, MCPU_SANE) &&
 	       between(k->asked_mcpu, 0, MCPU_SANE) && curve_is_sound(&k->curve) &&
 	       between(k->io_stalled, 0, 1) && between(k->io_most, 0, 1) &&
 	       between(k->need_most_mcpu, 0, MCPU_SANE) &&
 	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
-	       between(k->guard_use_mcpu, 0, MCPU_SANE) &&
+	       between(k->guard_use_mcpu, 0, MCPU_SANE) && between(k->lent_mcpu, 0, MCPU_SANE) &&
+	       between(k->usual_owed, 0, VALUE_SANE) &&
 	       between(k->tx_most_bits_per_s, 0, VALUE_SANE);
 }
 

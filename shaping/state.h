@@ -7,6 +7,7 @@
 #include "forecast/demand.h"
 #include "forecast/gru_fit.h"
 #include "forecast/limiter.h"
+#include "shaping/clamp.h"
 #include "shaping/curve.h"
 #include "shaping/ladder.h"
 #include "shaping/share.h"
@@ -50,6 +51,10 @@ struct service_kept {
 	double guard_use_mcpu;       /* decaying maximum over the guard's short intervals */
 	double guard_ratio;          /* throttled share of periods, over about 10 s */
 	uint64_t guard_ns;           /* of its last raise */
+	uint64_t guard_seen_ns;      /* when it looked last */
+	double lent_mcpu;            /* of the limit in force, on top of what is planned */
+	double usual_owed;           /* mcpu x s in flight while nothing is throttled */
+	uint64_t lent_ns;            /* when that last changed */
 	uint64_t burned_ns;          /* when the objective was last found missed */
 	uint64_t capped_ns, calm_ns; /* contention began; seemed over since */
 	uint64_t tier_ns, missed_ns, idle_ns; /* effective tier changed; misses, idleness began */
@@ -59,6 +64,7 @@ struct service_kept {
 	double io_most;                       /* of it while bronze's io was held down for it ... */
 	uint64_t io_tried_ns, io_left_ns;     /* ... since when, or when that was given up; 0 */
 	bool guard_throttled;                 /* in its interval before */
+	bool surprised;                       /* in the tick before */
 	bool capped;
 };
 
@@ -109,6 +115,7 @@ struct service_state {
 	double answers, burned; /* under an objective, and those that missed it over its budget */
 	double quantile;
 	double demand_mcpu; /* at the quantile, peak over the lead */
+	double soon_mcpu;   /* what a limit that lends has room for without a loan */
 	double near_mcpu;   /* what is likely within NEAR_STEPS, and no less than the use */
 	double own_part;    /* of it for APIs at the service's own tier */
 	double above_mcpu;  /* that APIs are kept above their medians at the service's tier ... */
@@ -194,6 +201,30 @@ double price_mcpu(const struct controller *c, const struct service_state *s);
 /* feedback.c: whether a tight limit is sized by an objective, and whether that is kept of late. */
 bool follows_slo(const struct service_state *s);
 bool slo_is_kept(const struct service_state *s);
+/* The strictest objective's latency; INFINITY without one. */
+double slo_latency_us(const struct policy_service *p);
+
+/* guard.c: what a limit of @s set without waiting for the tick is held to; @now is in force. */
+struct clamp_bounds guard_bounds(const struct controller *c, const struct service_state *s,
+				 uint64_t now);
+
+/*
+ * loan.c: whether the limit of @s is lent to while requests wait: under an objective in cap mode,
+ * where costs are known and the guard is there to do it. loan_guard decides what the guard does then, as tick_guard; the knob
+ * is known, ours and a limit.
+ */
+bool loan_applies(const struct controller *c, const struct service_state *s);
+bool loan_guard(struct controller *c, uint32_t service, const struct tick_service *ts,
+		uint64_t now_ns, uint64_t interval_ns, struct plan_entry *ret);
+/* What of @in_force (mcpu) is planned. */
+uint64_t loan_base(const struct service_state *s, uint64_t in_force);
+/* Before a tick: forgets a loan that is not in force. */
+void loan_look(const struct controller *c, struct service_state *s, uint64_t in_force);
+/* After it: makes the decision @e on the plan one on plan and loan. */
+void loan_add(const struct controller *c, struct service_state *s, struct plan_entry *e);
+/* The plan's part of what is in force once @e is written, or was refused. */
+uint64_t loan_written(struct service_state *s, const struct plan_entry *e, uint64_t after);
+uint64_t loan_refused(const struct service_state *s, const struct plan_entry *e);
 
 /*
  * sound.c: whether loaded bytes may be used: numbers are numbers and within what is possible,

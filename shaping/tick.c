@@ -31,6 +31,7 @@ static void forget_times(struct controller *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct service_kept *k = &c->services[i].kept;
 
+		k->lent_ns = k->guard_seen_ns = 0;
 		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = k->io_tried_ns = 0;
 		for (int n = 0; n < KNOB_COUNT; n++) {
 			k->knobs[n].avoid_until_ns = k->knobs[n].hold_until_ns = 0;
@@ -58,6 +59,7 @@ static struct tick_service in_force(const struct controller *c, size_t i,
 {
 	struct tick_service v = *ts;
 
+	v.knob[KNOB_CPU_MAX] = loan_base(&c->services[i], ts->knob[KNOB_CPU_MAX]);
 	if (!c->observe)
 		return v;
 	for (int k = 0; k < KNOB_COUNT; k++)
@@ -106,13 +108,14 @@ static void plan_service(struct controller *c, size_t i, const struct tick_input
 static void remember_plan(struct service_state *s)
 {
 	s->kept.planned_mcpu = s->got_mcpu;
-	s->kept.asked_mcpu = s->demand_mcpu;
+	s->kept.asked_mcpu = s->soon_mcpu;
 }
 
 const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 {
 	begin(c, in);
 	for (size_t i = 0; i < c->n; i++) {
+		loan_look(c, &c->services[i], in->services[i].knob[KNOB_CPU_MAX]);
 		learn(c, i, in);
 		demand(c, i);
 		feedback(c, i);
@@ -125,8 +128,10 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 		plan_service(c, i, in);
 	settle_budget(c);
 	fit_links(c);
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
+		loan_add(c, &c->services[i], &c->plan.entries[i * KNOB_COUNT + KNOB_CPU_MAX]);
 		remember_plan(&c->services[i]);
+	}
 	return &c->plan;
 }
 
@@ -139,10 +144,10 @@ void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t
 	ks = &c->services[entry->service].kept.knobs[entry->knob];
 	ks->pending = false;
 	if (err == 0) {
-		ks->value = after;
+		ks->value = loan_written(&c->services[entry->service], entry, after);
 		return;
 	}
-	ks->value = entry->before;
+	ks->value = loan_refused(&c->services[entry->service], entry);
 	ks->lowered_ns = 0;
 	ks->retry_ns = MAX(ks->changed_ns, c->now_ns) + RETRY_NS;
 }

@@ -144,6 +144,9 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in);
 bool tick_guard(struct controller *c, uint32_t service, const struct tick_service *s,
 		uint64_t now_mono_ns, uint64_t interval_ns, struct plan_entry *ret);
 
+/* Whether the guard is told of the requests in flight right now, in @s->apis[..].in_flight. */
+bool tick_guard_reads_apis(const struct policy_service *policy);
+
 /* What became of a decision: @err 0 or a negative errno, @after as read back. */
 void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t after, int err);
 

@@ -157,6 +157,21 @@ static void second(struct agent *a, uint64_t now)
 	actions_expire(a);
 }
 
+/* What waits right now. */
+static void measure_in_flight(struct agent *a, struct worker_service *s)
+{
+	struct counters_totals now;
+
+	if (!tick_guard_reads_apis(s->policy) || s->tick.missing & MISSING_APIS)
+		return;
+	for (size_t i = 0; i <= s->n_apis; i++) {
+		if (s->rows[i] == FSH_ROW_NONE)
+			continue;
+		counters_read(a->counters, s->rows[i], &now);
+		s->apis[i].in_flight = (double)counters_in_flight(&now);
+	}
+}
+
 /* Only a service with a CPU limit can be throttled. */
 static void guard(struct agent *a, uint32_t i, uint64_t now, uint64_t interval)
 {
@@ -176,7 +191,8 @@ static void guard(struct agent *a, uint32_t i, uint64_t now, uint64_t interval)
 		return;
 	if (a->input.frozen)
 		return;
-	tape_guard(&a->tape, i, &s->guard, now, interval);
+	measure_in_flight(a, s);
+	tape_guard(&a->tape, a->set, i, &s->guard, now, interval);
 	if (tick_guard(a->controller, i, &s->guard, now, interval, &entry))
 		carry_entry(a, &entry);
 }

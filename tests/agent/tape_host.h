@@ -105,7 +105,7 @@ static inline void guards(void)
 		ts.nr_periods = 1;
 		ts.nr_throttled = world_random(&h.seed) % 8 == 0;
 		ts.throttled_us = ts.nr_throttled * (world_random(&h.seed) % 60000);
-		tape_guard(&h.tape, i, &ts, h.w.now_ns + 50 * NS_PER_MS, 100 * NS_PER_MS);
+		tape_guard(&h.tape, &h.w.set, i, &ts, h.w.now_ns + 50 * NS_PER_MS, 100 * NS_PER_MS);
 		if (tick_guard(h.w.controller, i, &ts, h.w.now_ns + 50 * NS_PER_MS, 100 * NS_PER_MS,
 			       &entry))
 			decide(&entry);

@@ -226,41 +226,6 @@ static void an_objective_that_goes_takes_its_level_along(void **state)
 	world_free(&w);
 }
 
-static bool fires(double part)
-{
-	struct tick_service ts = w.seen[0];
-	struct plan_entry e;
-
-	ts.nr_periods = ts.nr_throttled = 1;
-	ts.throttled_us = (uint64_t)(part * 100000);
-	w.now_ns += 60 * NS_PER_S;
-	return tick_guard(w.controller, 0, &ts, w.now_ns, 100 * NS_PER_MS, &e);
-}
-
-/* 100 ms to answer: a wait of 50 ms at once, or of 25 ms twice in a row, is met; less does no harm.
- */
-static void the_guard_lets_waits_pass_that_the_objective_allows(void **state)
-{
-	double backlog = 0;
-	uint64_t seed = 5;
-
-	(void)state;
-	start(CPU_CAP, true);
-	for (int t = 0; t < 300; t++)
-		(void)second(&backlog, &seed);
-	assert_false(fires(0.2));
-	assert_false(fires(0.2));
-	assert_false(fires(0.3));
-	assert_true(fires(0.3));
-	assert_true(fires(0.55));
-	world_free(&w);
-	start(CPU_CAP, false);
-	for (int t = 0; t < 300; t++)
-		(void)second(&backlog, &seed);
-	assert_true(fires(0.2));
-	world_free(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,7 +238,6 @@ int main(void)
 		cmocka_unit_test(an_objective_finds_the_tight_limit_that_keeps_it),
 		cmocka_unit_test(a_low_quantile_is_kept_over_a_restart),
 		cmocka_unit_test(an_objective_that_goes_takes_its_level_along),
-		cmocka_unit_test(the_guard_lets_waits_pass_that_the_objective_allows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

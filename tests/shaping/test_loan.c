@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_loan.c - what a limit under an objective is lent while requests wait, and gives back. */
+#include <errno.h>
+
+#include "tests/check.h"
+#include "shaping/reason.h"
+#include "tests/shaping/queue.h"
+
+#define COST_US    3000.0
+#define LATENCY_US 100000.0
+
+static struct queue q;
+
+static int setup(void **state)
+{
+	(void)state;
+	queue_init(&q, COST_US, LATENCY_US);
+	for (int t = 0; t < 120; t++)
+		queue_second(&q, 100);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(&q.w);
+	return 0;
+}
+
+/* A look of the guard @ms after the last tick: @in_flight requests, throttled for @part of it. */
+static bool look(unsigned int ms, double in_flight, double part, struct plan_entry *e)
+{
+	struct tick_service ts = q.w.seen[0];
+
+	ts.nr_periods = 1;
+	ts.nr_throttled = part > 0;
+	ts.throttled_us = (uint64_t)(part * 100000);
+	ts.cpu_usage_us = 30000;
+	q.w.apis[0][0].in_flight = in_flight;
+	return tick_guard(q.w.controller, 0, &ts, queue_now_ns(&q) + ms * NS_PER_MS,
+			  100 * NS_PER_MS, e);
+}
+
+static void obey(const struct plan_entry *e)
+{
+	q.w.seen[0].knob[KNOB_CPU_MAX] = e->value;
+	tick_written(q.w.controller, e, e->value, 0);
+}
+
+/* Without a look at @in_flight the next tick, as if all that waited had been done by then. */
+static void next_tick(void)
+{
+	q.us += 1000000;
+	q.head = q.tail;
+	queue_tick(&q);
+}
+
+static uint64_t limit(void)
+{
+	return q.w.seen[0].knob[KNOB_CPU_MAX];
+}
+
+/* A second of 100 requests of which none waits. */
+static void calm_tick(void)
+{
+	q.arrived = q.finished = q.good = 100;
+	q.tick = (struct queue_seen){.used_us = 300000, .periods = 10};
+	next_tick();
+}
+
+/* Nothing is lent any more. */
+static void give_back(void)
+{
+	struct plan_entry e;
+
+	for (int t = 0; t < 3; t++) {
+		for (unsigned int ms = 100; ms < 1000; ms += 100)
+			if (look(ms, 0, 0, &e))
+				obey(&e);
+		calm_tick();
+	}
+}
+
+/*
+ * 60 requests of 3 ms are 180 ms of CPU, to be done within twice the objective's 100 ms: 900 mcpu
+ * more. What was in flight without being throttled, a request or less, counts as usual.
+ */
+static void what_waits_is_lent_for(void **state)
+{
+	struct plan_entry e;
+	uint64_t plan;
+
+	(void)state;
+	give_back();
+	plan = limit();
+	assert_true(look(100, 60, 0.5, &e));
+	assert_int_equal(e.reason, REASON_LOAN);
+	assert_true(e.urgent && e.change);
+	assert_int_equal(e.before, plan);
+	assert_float_equal((double)(e.value - plan), 900, 60);
+}
+
+static void what_is_not_throttled_is_not_lent_for(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_false(look(100, 60, 0, &e));
+	assert_true(look(200, 60, 0.1, &e));
+}
+
+/* A request is done in 13 ms by a limit of 240, 3 in 38: more than a fifth of what is allowed. */
+static void a_short_wait_is_not_lent_for(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_in_range(limit(), 220, 260);
+	assert_false(look(100, 1, 0.3, &e));
+	assert_true(look(200, 3, 0.3, &e));
+}
+
+/* It is kept for half a second from when it last grew, then all of it goes. */
+static void it_is_given_back(void **state)
+{
+	struct plan_entry e;
+	uint64_t plan;
+
+	(void)state;
+	give_back();
+	plan = limit();
+	assert_true(look(100, 60, 0.5, &e));
+	obey(&e);
+	for (unsigned int ms = 200; ms < 600; ms += 100)
+		assert_false(look(ms, 0, 0, &e));
+	assert_true(look(600, 0, 0, &e));
+	assert_int_equal(e.reason, REASON_LOAN_BACK);
+	assert_false(e.urgent); /* which may only go up */
+	assert_int_equal(e.value, plan);
+	obey(&e);
+	assert_false(look(1200, 0, 0, &e));
+}
+
+/* The plan is decided as if there were no loan: nothing lowers it, and the limit stays. */
+static void a_tick_leaves_the_loan_alone(void **state)
+{
+	struct plan_entry e;
+	const struct plan_entry *t;
+	uint64_t plan;
+
+	(void)state;
+	give_back();
+	plan = limit();
+	assert_true(look(100, 60, 0.5, &e));
+	obey(&e);
+	calm_tick();
+	t = world_entry(&q.w, 0, KNOB_CPU_MAX);
+	assert_int_equal(t->before, e.value);
+	assert_in_range(limit(), e.value - plan / 4, e.value + plan / 4);
+}
+
+/* Where the plan itself goes beyond what is lent, there is no more on top of it. */
+static void a_higher_plan_takes_over_from_the_loan(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_true(look(100, 20, 0.5, &e));
+	obey(&e);
+	for (int t = 0; t < 3; t++) {
+		q.arrived = q.finished = q.good = 600;
+		q.tick.used_us = 1800000;
+		next_tick();
+	}
+	assert_true(limit() > e.value);
+	assert_true(limit() <= 2000);
+	assert_false(look(100, 0, 0, &e)); /* nothing is left of it to give back */
+}
+
+/* What somebody else has set is the limit from then on, and none of it a loan. */
+static void a_foreign_value_is_no_loan(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_true(look(100, 60, 0.5, &e));
+	obey(&e);
+	q.w.seen[0].knob[KNOB_CPU_MAX] = 1500;
+	calm_tick();
+	assert_false(look(700, 0, 0, &e));
+}
+
+/* The kernel's refusal leaves the plan what it was, and is waited out. */
+static void a_refused_loan_changes_nothing(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_true(look(100, 60, 0.5, &e));
+	tick_written(q.w.controller, &e, e.before, -EIO);
+	assert_false(look(200, 60, 0.5, &e));
+	for (int t = 0; t < 60; t++)
+		calm_tick();
+	assert_false(look(0, 0, 0, &e));
+	assert_true(look(100, 60, 0.5, &e));
+}
+
+/* The minute's writes are used up: what waits is lent for, but not given back. */
+static void the_budget_holds_back_what_is_given_back(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	q.w.set.host.writes_per_minute = 1;
+	assert_true(look(100, 60, 0.5, &e));
+	obey(&e);
+	assert_false(look(700, 0, 0, &e));
+	q.w.set.host.writes_per_minute = 600;
+	assert_true(look(800, 0, 0, &e));
+}
+
+static void policy_and_host_bound_it(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	give_back();
+	assert_true(look(100, 4000, 1, &e));
+	assert_int_equal(e.value, 2000);
+	q.w.services[0].cpu.ceiling_mcpu = 700;
+	assert_true(look(200, 4000, 1, &e));
+	assert_int_equal(e.value, 700);
+}
+
+/* Whatever arrives by chance, it is answered in time, and the limit is little above the use. */
+static void an_even_load_takes_little_more_than_it_uses(void **state)
+{
+	static const double rates[] = {40, 100, 240, 400};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(rates); k++) {
+		world_free(&q.w);
+		queue_init(&q, COST_US, LATENCY_US);
+		for (int t = 0; t < 600; t++) {
+			if (t == 200)
+				queue_score_begin(&q);
+			queue_second(&q, rates[k]);
+		}
+		assert_true(queue_late(&q) < 0.01);
+		assert_true(queue_ratio(&q) > 0.98);
+		assert_true(queue_ratio(&q) < (k == 0 ? 1.5 : 1.2));
+		assert_in_range(q.writes, 1, 400 * 5);
+	}
+}
+
+/* 60 to 280 requests a second at once, at no time that could be known. */
+static void surprises_are_met(void **state)
+{
+	uint64_t seed = 3;
+	int left = 0;
+	bool high = false;
+
+	(void)state;
+	for (int t = 0; t < 900; t++) {
+		if (left-- == 0) {
+			left = 5 + (int)(world_random(&seed) % 40);
+			high = !high;
+		}
+		if (t == 300)
+			queue_score_begin(&q);
+		queue_second(&q, high ? 280 : 60);
+	}
+	assert_true(queue_late(&q) < 0.01);
+	assert_true(queue_ratio(&q) < 2);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(what_waits_is_lent_for),
+		TEST(what_is_not_throttled_is_not_lent_for),
+		TEST(a_short_wait_is_not_lent_for),
+		TEST(it_is_given_back),
+		TEST(a_tick_leaves_the_loan_alone),
+		TEST(a_higher_plan_takes_over_from_the_loan),
+		TEST(a_foreign_value_is_no_loan),
+		TEST(a_refused_loan_changes_nothing),
+		TEST(the_budget_holds_back_what_is_given_back),
+		TEST(policy_and_host_bound_it),
+		TEST(an_even_load_takes_little_more_than_it_uses),
+		TEST(surprises_are_met),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
