@@ -6,8 +6,7 @@
 
 #define UTILISATION_LEAST 0.4
 #define UTILISATION_MOST  0.95
-#define CURVED_MOST       2.0  /* of the likely demand, where the objective allows it */
-#define LENT_MOST         1.25 /* ... and what waits is lent for: more saves little and costs time */
+#define LENT_MOST         1.1 /* where what waits is lent for: more saves little and costs time */
 #define SURPRISE          1.5 /* times what was likely: what is late then was still to be lent for */
 #define LEVEL_LEAST       0.5
 #define SHORT_COSTS       0.02 /* utilisation given up for a step that needed more than planned */
@@ -147,7 +146,7 @@ static void learn_utilisation(struct controller *c, struct service_state *s)
 	} else if (!curved && isfinite(s->need_mcpu) && s->kept.planned_mcpu > 0) {
 		steer(s, s->need_mcpu > s->kept.planned_mcpu, isfinite(s->burn_slow));
 	}
-	most = !curved ? UTILISATION_MOST : loan_applies(c, s) ? LENT_MOST : CURVED_MOST;
+	most = loan_applies(c, s) ? LENT_MOST : UTILISATION_MOST;
 	s->kept.utilisation = fmax(UTILISATION_LEAST, fmin(most, s->kept.utilisation));
 }
 

@@ -42,6 +42,8 @@ static const struct {
 	KEPT(guard_use_mcpu),
 	KEPT(guard_ratio),
 	KEPT(asked_mcpu),
+	KEPT(lent_mcpu),
+	KEPT(usual_owed),
 	KEPT(io_stalled),
 	KEPT(io_most),
 	KEPT(curve.recent_answers),
