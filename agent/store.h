@@ -121,7 +121,7 @@ struct store_decision { /* a knob that is to change; observe mode records them t
 /* Returns the id writes refer to; ids grow over restarts. */
 int64_t store_decision(struct store *s, const struct store_decision *d);
 
-struct store_write { /* what reached the kernel; FULL synchronous */
+struct store_write { /* what reached the kernel; FULL synchronous, but for loans */
 	int64_t at_real_ns;
 	int64_t decision_id; /* 0: none (restore, guard) */
 	const char *service, *knob, *reason;

@@ -146,10 +146,18 @@ void store_slo(struct store *s, const struct store_slo *slo)
 	store_end(s, LANE_BULK, q);
 }
 
+/* What is lent for a moment comes several times a second: it waits for the second's transaction. */
+static enum lane lane_of(const char *reason)
+{
+	return reason && (streq(reason, "loan") || streq(reason, "loan_back")) ? LANE_BULK
+									       : LANE_AUDIT;
+}
+
 int64_t store_decision(struct store *s, const struct store_decision *d)
 {
 	int64_t id = s->next_id++;
-	struct records *q = store_begin(s, LANE_AUDIT, RECORD_DECISION);
+	enum lane lane = lane_of(d->reason);
+	struct records *q = store_begin(s, lane, RECORD_DECISION);
 
 	record_int(q, id);
 	record_int(q, d->at_real_ns);
@@ -162,14 +170,15 @@ int64_t store_decision(struct store *s, const struct store_decision *d)
 	record_text(q, d->inputs_json);
 	record_text(q, d->refused_json);
 	record_text(q, d->policy);
-	store_end(s, LANE_AUDIT, q);
+	store_end(s, lane, q);
 	return id;
 }
 
 void store_write(struct store *s, const struct store_write *w)
 {
 	int64_t id = s->next_id++;
-	struct records *q = store_begin(s, LANE_AUDIT, RECORD_WRITE);
+	enum lane lane = lane_of(w->reason);
+	struct records *q = store_begin(s, lane, RECORD_WRITE);
 
 	record_int(q, id);
 	record_int(q, w->at_real_ns);
@@ -181,7 +190,7 @@ void store_write(struct store *s, const struct store_write *w)
 	record_limit(q, w->asked);
 	record_int(q, w->err);
 	record_text(q, w->reason);
-	store_end(s, LANE_AUDIT, q);
+	store_end(s, lane, q);
 }
 
 void store_event(struct store *s, int64_t at_real_ns, const char *kind, const char *service,

@@ -109,6 +109,10 @@ static int roll(struct store_db *db, int64_t coarse, int64_t fine, int64_t *unti
 	return r;
 }
 
+/* They come and go within a second; those of a week are looked at, by the index on the time. */
+#define A_LOAN                                                                                     \
+	"at_real_ns < ?1 AND at_real_ns >= ?1 - 604800000000000 AND reason IN ('loan', 'loan_back')"
+
 static int prune(struct store_db *db, const struct store_keep *keep, int64_t now, struct err *e)
 {
 	const int64_t second = now - (int64_t)keep->second_s,
@@ -130,6 +134,8 @@ static int prune(struct store_db *db, const struct store_keep *keep, int64_t now
 		{ "DELETE FROM service_sample WHERE step_s = 3600 AND at_real_s < ?1", hour },
 		{ "DELETE FROM route_sample WHERE step_s = 3600 AND at_real_s < ?1", hour },
 		{ "DELETE FROM forecast_model WHERE at_real_s < ?1", hour },
+		{ "DELETE FROM decision WHERE " A_LOAN, second * ns },
+		{ "DELETE FROM knob_write WHERE " A_LOAN, second * ns },
 		{ "DELETE FROM decision WHERE at_real_ns < ?1", hour * ns },
 		{ "DELETE FROM knob_write WHERE at_real_ns < ?1", hour * ns },
 		{ "DELETE FROM event WHERE at_real_ns < ?1", hour * ns },

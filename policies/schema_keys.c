@@ -72,7 +72,8 @@ static const struct schema_key cpu_keys[] = {
 	  .help = "What it never gets more than." },
 	{ .name = "mode", .type = &scalar_cpu_mode, AT(policy_cpu, mode), .otherwise = "reserve",
 	  .example = "mode: reserve", .also = "kind type",
-	  .help = "reserve: gold and silver keep room to burst; cap: a tight limit that follows the demand." },
+	  .help = "reserve: gold and silver keep room to burst; cap: a tight limit that follows the demand, and with an slo is lent "
+		  "more for as long as requests wait." },
 };
 static const struct schema_map cpu_map = { KEYS(cpu_keys), .check = rules_cpu, .help = "Bounds for CPU." };
 

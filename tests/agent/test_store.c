@@ -138,6 +138,59 @@ static void tapes_go_with_the_seconds(void **state)
 	clean();
 }
 
+static void write_for(struct store *s, int64_t at_s, const char *reason)
+{
+	int64_t at_ns = at_s * (int64_t)NS_PER_S;
+	struct store_decision d = {.at_real_ns = at_ns,
+				   .service = "web",
+				   .knob = "cpu.max",
+				   .reason = reason,
+				   .mode = "enforce",
+				   .before = 700,
+				   .value = 900,
+				   .inputs_json = "{}",
+				   .refused_json = "[]"};
+
+	store_write(s, &(struct store_write){.at_real_ns = at_ns,
+					     .decision_id = store_decision(s, &d),
+					     .service = "web",
+					     .knob = "cpu.max",
+					     .reason = reason,
+					     .before = 700,
+					     .after = 900,
+					     .asked = 900});
+}
+
+/* What was lent for a moment goes with the seconds; the plan's decisions stay for years. */
+static void loans_go_with_the_seconds(void **state)
+{
+	static const char *const tables[] = {"decision", "knob_write"};
+	char sql[160];
+	struct store *s;
+
+	(void)state;
+	fresh();
+	s = open_store(UINT64_C(1) << 30);
+	write_for(s, BASE_S, "loan");
+	write_for(s, BASE_S + 1, "loan_back");
+	write_for(s, BASE_S + 2, "forecast_lower");
+	write_for(s, BASE_S + 600, "loan");
+	cpu_sample(s, BASE_S + 600, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	assert_string_equal(ask("SELECT count(*) FROM decision"), "4");
+	cpu_sample(s, BASE_S + 3600 + 120, 100);
+	assert_int_equal(store_flush(s, WAIT_MS), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		(void)snprintf(sql, sizeof(sql),
+			       "SELECT group_concat(reason || (at_real_ns / 1000000000 -"
+			       " 1800000000)) FROM (SELECT * FROM %s ORDER BY at_real_ns)",
+			       tables[i]);
+		assert_string_equal(ask(sql), "forecast_lower2,loan600");
+	}
+	store_close(s);
+	clean();
+}
+
 /* Of a file that is too large, tapes go before anything else. */
 static void tapes_make_room_first(void **state)
 {
@@ -396,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_late_sample_is_rolled_up_again),
 		cmocka_unit_test(seconds_go_after_an_hour_and_minutes_after_a_month),
 		cmocka_unit_test(tapes_go_with_the_seconds),
+		cmocka_unit_test(loans_go_with_the_seconds),
 		cmocka_unit_test(tapes_make_room_first),
 		cmocka_unit_test(what_became_of_a_forecast_is_filled_in),
 		cmocka_unit_test(the_peak_of_a_lead_is_filled_in),
