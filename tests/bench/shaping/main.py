@@ -31,7 +31,7 @@ MEAN_CORES = 0.55    # of the service over the whole trace
 RAMP_S, RAMP_STEP_S, RAMP_BY, SETTLE_S = 180, 5, 1.1, 30  # before the hour and, for limits, of it
 HOUR_S = 3600
 # Of each rule the targets near its cheapest that held: what is dearer or fails cannot be its best.
-PART = ("static", "k8s:0.7", "k8s:0.8", "k8s:0.9", "fast:0.9", "captain:0.06", "captain:0.15", "captain:0.2",
+PART = ("static", "k8s:0.7", "k8s:0.8", "k8s:0.9", "fast:0.9", "captain:0.15", "captain:0.2", "captain:0.3",
         "foreshape")
 ALL = ("static", *(f"{kind}:{target}" for kind, targets in rules.SWEEP.items() for target in targets), "foreshape")
 STEP_WARM_S, STEPS, STEP_UP_S, STEP_DOWN_S = 60, 3, 10, 20
