@@ -4,7 +4,9 @@
 
 #include "shaping/state.h"
 
-#define SLOWER_ENOUGH 30   /* values of longer steps before they have a say */
+#define SLOWER_ENOUGH 30 /* values of longer steps before they have a say */
+#define MINUTES_NS    (60 * NS_PER_S)
+#define UNSURE_STEPS  2    /* of a minute, that what is seen coming may be off by */
 #define ABOVE_ALL     1.25 /* times the most ever needed */
 #define NEAR_STEPS    3    /* a limit of others takes hold within this */
 #define NEAR_LEVEL    0.5
@@ -30,13 +32,24 @@ static double tier_quantile(const struct controller *c, const struct service_sta
 	return c->set->host.tiers[tier].quantile;
 }
 
-/* The lead in steps of clock @clock of @l; a need that starts a lead from now is in the last. */
+/*
+ * The lead in steps of clock @clock of @l, from the one that is filling; a need that starts a lead
+ * from now is in the last. Of minutes UNSURE_STEPS more count: a period is known to whole steps
+ * only, and the mean of a step hides what its end needs, which the next one shows.
+ */
 static unsigned int lead_on(const struct service_state *s, const struct ladder *l, size_t clock)
 {
-	uint64_t lead_ns = s->policy->forecast.lead_ns, step_ns = l->step_ns[clock];
-	uint64_t steps = clock == 0 ? lead_ns / step_ns + 1 : (lead_ns + step_ns - 1) / step_ns;
+	uint64_t step_ns = l->step_ns[clock], from_ns = clock == 0 ? 0 : l->part[clock].elapsed_ns;
+	uint64_t unsure = clock > 0 && step_ns <= MINUTES_NS ? UNSURE_STEPS : 0;
+	uint64_t steps = (from_ns + s->policy->forecast.lead_ns) / step_ns + 1 + unsure;
 
 	return (unsigned int)clamp_u64(steps, 1, l->horizon[clock]);
+}
+
+/* Whether longer steps have a say. */
+static bool has_slower(const struct ladder *l)
+{
+	return l->series[1] && series_count(l->series[1]) >= SLOWER_ENOUGH;
 }
 
 static void view_series(struct ladder *l, const struct service_state *s, bool due,
@@ -46,8 +59,7 @@ static void view_series(struct ladder *l, const struct service_state *s, bool du
 		size_t clock = k == DEMAND_SLOWER;
 		unsigned int steps;
 
-		if (k == DEMAND_APIS || !l->series[clock] ||
-		    (clock > 0 && series_count(l->series[clock]) < SLOWER_ENOUGH))
+		if (k == DEMAND_APIS || !l->series[clock] || (clock > 0 && !has_slower(l)))
 			continue;
 		steps = lead_on(s, l, clock);
 		in->view[k][DEMAND_PEAK][resource] = ladder_peak(l, clock, steps);
@@ -174,6 +186,26 @@ static double soon(const struct controller *c, const struct service_state *s)
 	return fmin(f.q[Q50], s->demand_mcpu);
 }
 
+/*
+ * What minutes take for likely by the end of the lead: they know periods that are too long to be
+ * found second by second. NAN: nothing yet.
+ */
+static double likely_by_minutes(const struct service_state *s, struct ladder *l)
+{
+	if (!has_slower(l) || l->step_ns[1] > MINUTES_NS)
+		return NAN;
+	return ladder_peak(l, 1, lead_on(s, l, 1))->q[Q50];
+}
+
+/* Over the lead, where no price says how much of it is worth having. */
+static double needed_mcpu(const struct controller *c, struct service_state *s,
+			  const struct forecast *f)
+{
+	double need = fmax(at_learned_level(s, f), likely_by_minutes(s, &s->cpu));
+
+	return fmin(need, most_mcpu(c, s, f));
+}
+
 static void bound_bits(const struct service_state *s, struct forecast *f)
 {
 	double bound = most(s, f, s->kept.tx_most_bits_per_s);
@@ -204,11 +236,7 @@ void demand(struct controller *c, size_t i)
 	ask_costs(c, s, &in);
 	weigh_tiers(c, s);
 	demand_step(&s->kept.demand, &in, f);
-	if (s->price)
-		s->demand_mcpu = price_mcpu(c, s);
-	else
-		s->demand_mcpu =
-			fmin(at_learned_level(s, &f[DEMAND_CPU]), most_mcpu(c, s, &f[DEMAND_CPU]));
+	s->demand_mcpu = s->price ? price_mcpu(c, s) : needed_mcpu(c, s, &f[DEMAND_CPU]);
 	s->soon_mcpu = soon(c, s);
 	s->near_mcpu = likely_soon(c, s);
 	ps->demand_mcpu = f[DEMAND_CPU];

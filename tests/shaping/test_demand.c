@@ -223,6 +223,44 @@ static void little_above_all_there_was_is_planned_for(void **state)
 	world_free(&w);
 }
 
+#define CYCLE_S  900 /* longer than any period that is found second by second */
+#define RISE_S   310 /* of a cycle: a need from here on ... */
+#define FALL_S   580
+#define LEAD_S   30
+#define LOW_MCPU 500.0
+
+/*
+ * A load that trebles every 15 min, from 10 s of a minute on, is planned for a lead before, which
+ * is in the minute before; and not for long after it is over. What is planned early is a part of
+ * each cycle: far from all of it.
+ */
+static void a_period_of_minutes_is_met_a_lead_early(void **state)
+{
+	static struct world w;
+	uint64_t seed = 5;
+	int high = 0;
+
+	(void)state;
+	world_init(&w, 16000);
+	world_add(&w, "s", TIER_GOLD)->forecast.lead_ns = LEAD_S * NS_PER_S;
+	for (int t = 0; t < 6 * CYCLE_S; t++) {
+		int at = t % CYCLE_S;
+		double planned;
+
+		w.wants_mcpu[0] = (at >= RISE_S && at < FALL_S ? 3 : 1) * LOW_MCPU;
+		w.wants_mcpu[0] *= jitter(&seed, 0.1);
+		world_step(&w);
+		if (t < 4 * CYCLE_S)
+			continue;
+		planned = w.plan->services[0].planned_mcpu;
+		high += planned >= 3 * LOW_MCPU;
+		if (at >= RISE_S - LEAD_S && at < RISE_S)
+			assert_true(planned >= 3 * LOW_MCPU);
+	}
+	assert_true(high < 2 * (FALL_S - RISE_S + 300));
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +269,7 @@ int main(void)
 		cmocka_unit_test(a_cheap_api_takes_no_room_from_the_service),
 		cmocka_unit_test(what_was_learned_survives_a_restart),
 		cmocka_unit_test(little_above_all_there_was_is_planned_for),
+		cmocka_unit_test(a_period_of_minutes_is_met_a_lead_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
