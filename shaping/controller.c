@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* controller.c - makes and releases a controller, takes events, answers what it has learned. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -179,6 +180,12 @@ int controller_new(const struct policy_set *set, const struct host_facts *facts,
 	c->plan.n_entries = c->n * KNOB_COUNT;
 	*ret = take_ptr(c);
 	return 0;
+}
+
+void controller_capacity(struct controller *c, uint64_t capacity_mcpu)
+{
+	assert(capacity_mcpu > 0);
+	c->facts.capacity_mcpu = capacity_mcpu;
 }
 
 struct ladder *service_ladder(const struct service_state *s, size_t k)

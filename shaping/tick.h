@@ -19,7 +19,7 @@
 
 #define TICK_MAX_INPUTS 12 /* named numbers behind one decision */
 
-/* What the host has; set at start and reload. */
+/* What the host has; set at start and reload, the CPUs by controller_capacity, too. */
 struct host_facts {
 	uint64_t capacity_mcpu;
 	uint64_t memory_bytes;
@@ -131,6 +131,8 @@ int controller_new(const struct policy_set *set, const struct host_facts *facts,
  */
 int controller_reload(struct controller *old, const struct policy_set *set,
 		      const struct host_facts *facts, struct controller **ret);
+/* The host has other CPUs from the next tick on, not 0; what was learned stays. */
+void controller_capacity(struct controller *c, uint64_t capacity_mcpu);
 void controller_free(struct controller *c);
 void controller_freep(struct controller **c);
 

@@ -47,6 +47,8 @@ void collect_difference(const struct collect_sample *before, const struct collec
 
 /* The host: CPUs online, memory, swap. Returns 0 or -errno. */
 int collect_facts(struct host_facts *ret, struct err *e);
+/* The CPUs online alone, at least one: cheap enough for every second. */
+uint64_t collect_capacity_mcpu(void);
 /* CPU time all of the host has used since boot in us, and the memory that is available. */
 int collect_host(uint64_t *cpu_used_us, uint64_t *available_bytes);
 

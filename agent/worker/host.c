@@ -35,6 +35,13 @@ static int meminfo(const struct meminfo_row *rows, size_t n)
 	return 0;
 }
 
+uint64_t collect_capacity_mcpu(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return (uint64_t)(cpus > 0 ? cpus : 1) * MCPU;
+}
+
 int collect_facts(struct host_facts *ret, struct err *e)
 {
 	struct host_facts f = {};
@@ -42,12 +49,11 @@ int collect_facts(struct host_facts *ret, struct err *e)
 		{"MemTotal", &f.memory_bytes},
 		{"SwapTotal", &f.swap_bytes},
 	};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int r = meminfo(rows, ARRAY_SIZE(rows));
 
 	if (r < 0)
 		return err_set(e, r, "read /proc/meminfo");
-	f.capacity_mcpu = (uint64_t)(cpus > 0 ? cpus : 1) * MCPU;
+	f.capacity_mcpu = collect_capacity_mcpu();
 	*ret = f;
 	return 0;
 }

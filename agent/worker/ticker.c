@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ticker.c - the guard's 100 ms and the planner's second. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <time.h>
 
+#include "agent/log.h"
 #include "agent/worker/worker.h"
 
 static uint64_t clock_ns(clockid_t id)
@@ -121,6 +123,22 @@ static void host_use(struct agent *a, uint64_t interval_ns)
 	a->host_used_us = used_us;
 }
 
+/* A CPU that went or came back counts at once; a tape knows those it began with alone. */
+static void watch_cpus(struct agent *a)
+{
+	uint64_t now = collect_capacity_mcpu(), before = a->facts.capacity_mcpu;
+
+	if (now == before)
+		return;
+	log_info("the host has %" PRIu64 " CPUs online, it had %" PRIu64, now / MCPU,
+		 before / MCPU);
+	record_event(a, "capacity", NULL, "%" PRIu64 " CPUs online, %" PRIu64 " before", now / MCPU,
+		     before / MCPU);
+	tapes_end(a);
+	a->facts.capacity_mcpu = now;
+	controller_capacity(a->controller, now);
+}
+
 static void plan(struct agent *a, uint64_t now_mono_ns, uint64_t interval_ns)
 {
 	for (size_t i = 0; i < a->n_services; i++)
@@ -149,6 +167,7 @@ static void second(struct agent *a, uint64_t now)
 	for (size_t i = 0; i < a->n_services; i++)
 		measure(a, &a->services[i], (double)interval / 1e9);
 	host_use(a, interval);
+	watch_cpus(a);
 	calendars_watch(a);
 	plan(a, now, interval);
 	record_second(a);
