@@ -24,12 +24,14 @@ static void learn_unmanaged(struct controller *c, const struct tick_input *in)
 {
 	double managed = 0, now, by;
 
+	c->outside_mcpu = NAN;
 	if (in->host_cpu_used_mcpu == UNLIMITED || c->gap)
 		return;
 	for (size_t i = 0; i < c->n; i++)
 		if (isfinite(c->services[i].use_mcpu))
 			managed += c->services[i].use_mcpu;
 	now = fmax(0, (double)in->host_cpu_used_mcpu - managed);
+	c->outside_mcpu = now;
 	now = fmin(now, UNMANAGED_MOST * (double)c->facts.capacity_mcpu);
 	if (isnan(c->unmanaged_mcpu))
 		c->unmanaged_mcpu = now;

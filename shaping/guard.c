@@ -51,7 +51,8 @@ struct clamp_bounds guard_bounds(const struct controller *c, const struct servic
 				 uint64_t now)
 {
 	/* Where the host has less than it wants, its share is what it may have at once. */
-	uint64_t most = is_short(s) ? (uint64_t)s->got_mcpu : c->facts.capacity_mcpu;
+	uint64_t most =
+		is_short(s) ? (uint64_t)(s->got_mcpu + s->spare_mcpu) : c->facts.capacity_mcpu;
 
 	return (struct clamp_bounds){
 		.floor = s->policy->cpu.floor_mcpu,

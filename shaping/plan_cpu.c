@@ -40,6 +40,8 @@ static void demand_inputs(const struct service_state *s, struct want *w)
 	want_input(w, "target_utilisation", s->kept.utilisation);
 	want_input(w, "wanted_mcpu", s->want_mcpu);
 	want_input(w, "planned_mcpu", s->got_mcpu);
+	if (s->spare_mcpu > 0)
+		want_input(w, "spare_mcpu", s->spare_mcpu);
 	want_input(w, "use_mcpu", s->use_mcpu);
 	want_input(w, "throttled_ratio", s->throttled);
 }
@@ -168,7 +170,7 @@ static void bronze_max(const struct controller *c, const struct service_state *s
 static void cap_max(const struct controller *c, const struct service_state *s,
 		    const struct tick_service *ts, struct want *w)
 {
-	double value = s->got_mcpu;
+	double value = s->got_mcpu + s->spare_mcpu;
 
 	if (loan_applies(c, s)) {
 		value = fmin(value, s->soon_mcpu / s->kept.utilisation);

@@ -121,6 +121,7 @@ struct service_state {
 	double above_mcpu;  /* that APIs are kept above their medians at the service's tier ... */
 	double less_mcpu;   /* ... and what those of weaker tiers do without of it */
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
+	double spare_mcpu;            /* that idles for now, over what it got of what it wants */
 	double protected_bytes;      /* of its memory, what the plan has room to protect */
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
@@ -166,11 +167,17 @@ struct controller {
 	uint64_t now_ns;
 	struct network *network;
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
+	double outside_mcpu;   /* the same in the last interval */
 	double available_mcpu; /* capacity less the reserve and what is not managed */
 	double memory_available_bytes;
 	enum disks disks;
 	bool contention, frozen, gap, observe;
 };
+
+static inline bool gets_enough(const struct service_state *s, double mcpu)
+{
+	return mcpu >= s->want_mcpu * 0.99;
+}
 
 /*
  * The host has less than it wants, and its limit is its share: being throttled then is what it
@@ -180,7 +187,7 @@ static inline bool is_short(const struct service_state *s)
 {
 	bool loose = s->policy->cpu.mode == CPU_RESERVE && s->kept.tier != TIER_BRONZE;
 
-	return !loose && s->got_mcpu < s->want_mcpu * 0.99;
+	return !loose && !gets_enough(s, s->got_mcpu + s->spare_mcpu);
 }
 
 /* controller.c: the state of a service of @policy, empty; and its release. */
@@ -283,6 +290,8 @@ void demand(struct controller *c, size_t i);
 void feedback(struct controller *c, size_t i);
 /* capacity.c: want, got and appetite of every service; contention. */
 void capacity(struct controller *c, const struct tick_input *in);
+/* spare.c: what idles and is given to every service; after capacity. */
+void spare(struct controller *c);
 
 /* What a knob should be, before it is settled against what it is. */
 struct want {

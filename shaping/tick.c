@@ -121,6 +121,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 		feedback(c, i);
 	}
 	capacity(c, in);
+	spare(c);
 	plan_memories(c, in);
 	plan_disks(c, in);
 	plan_links(c, in);
