@@ -188,8 +188,8 @@ static int setup(struct agent *a, struct err *e)
 		return r;
 	*e = (struct err){};
 	events_load(a); /* what the worker's user may have written is not for root to parse */
-	if ((r = start_loop(a, e)) < 0 || (r = collect_facts(&a->facts, e)) < 0 ||
-	    (r = collect_new(&a->collect, e)) < 0 || (r = open_packets(a, e)) < 0 ||
+	if ((r = start_loop(a, e)) < 0 || (r = collect_new(&a->collect, e)) < 0 ||
+	    (r = collect_facts(a->collect, &a->facts, e)) < 0 || (r = open_packets(a, e)) < 0 ||
 	    (r = load_policies(a, e)) < 0)
 		return r;
 	r = open_history(a, a->set ? &a->set->host.retention : &keep, e);

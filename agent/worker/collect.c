@@ -13,7 +13,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
-#include "shaping/knobs/hierarchy.h"
+#include "agent/worker/cpus.h"
 
 #define MAX_TEXT      8192
 #define MAX_FILE_PATH 512
@@ -94,6 +94,11 @@ int collect_new(struct collect **ret, struct err *e)
 void collect_free(struct collect *c)
 {
 	free(c);
+}
+
+uint64_t collect_capacity_mcpu(const struct collect *c)
+{
+	return cpus_capacity_mcpu(&c->mounts);
 }
 
 bool collect_exists(const struct collect *c, const char *cgroup, uint64_t *id)

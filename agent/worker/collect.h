@@ -45,10 +45,10 @@ void collect_read_cpu(struct collect_group *g, struct collect_sample *ret);
 void collect_difference(const struct collect_sample *before, const struct collect_sample *now,
 			struct tick_service *ret);
 
-/* The host: CPUs online, memory, swap. Returns 0 or -errno. */
-int collect_facts(struct host_facts *ret, struct err *e);
-/* The CPUs online alone, at least one: cheap enough for every second. */
-uint64_t collect_capacity_mcpu(void);
+/* The host: CPUs, memory, swap. Returns 0 or -errno. */
+int collect_facts(const struct collect *c, struct host_facts *ret, struct err *e);
+/* The CPUs alone, see cpus_capacity_mcpu. */
+uint64_t collect_capacity_mcpu(const struct collect *c);
 /* CPU time all of the host has used since boot in us, and the memory that is available. */
 int collect_host(uint64_t *cpu_used_us, uint64_t *available_bytes);
 

@@ -35,14 +35,7 @@ static int meminfo(const struct meminfo_row *rows, size_t n)
 	return 0;
 }
 
-uint64_t collect_capacity_mcpu(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return (uint64_t)(cpus > 0 ? cpus : 1) * MCPU;
-}
-
-int collect_facts(struct host_facts *ret, struct err *e)
+int collect_facts(const struct collect *c, struct host_facts *ret, struct err *e)
 {
 	struct host_facts f = {};
 	const struct meminfo_row rows[] = {
@@ -53,7 +46,7 @@ int collect_facts(struct host_facts *ret, struct err *e)
 
 	if (r < 0)
 		return err_set(e, r, "read /proc/meminfo");
-	f.capacity_mcpu = collect_capacity_mcpu();
+	f.capacity_mcpu = collect_capacity_mcpu(c);
 	*ret = f;
 	return 0;
 }

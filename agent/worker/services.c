@@ -315,7 +315,7 @@ int services_load(struct agent *a, bool first, struct err *e)
 	if (a->set && policy_calendars_hand_on(a->set, set) < 0)
 		log_warning("calendars: no memory; their events are known again in a second");
 	if (!first) /* CPUs may have come or gone; where that cannot be read, the old ones count */
-		(void)collect_facts(&facts, &ignored);
+		(void)collect_facts(a->collect, &facts, &ignored);
 	r = first ? controller_new(set, &facts, WORKER_TICK_NS, &c)
 		  : controller_reload(a->controller, set, &facts, &c);
 	if (r >= 0)

@@ -126,13 +126,13 @@ static void host_use(struct agent *a, uint64_t interval_ns)
 /* A CPU that went or came back counts at once; a tape knows those it began with alone. */
 static void watch_cpus(struct agent *a)
 {
-	uint64_t now = collect_capacity_mcpu(), before = a->facts.capacity_mcpu;
+	uint64_t now = collect_capacity_mcpu(a->collect), before = a->facts.capacity_mcpu;
 
 	if (now == before)
 		return;
-	log_info("the host has %" PRIu64 " CPUs online, it had %" PRIu64, now / MCPU,
+	log_info("there are %" PRIu64 " CPUs to use, %" PRIu64 " before", now / MCPU,
 		 before / MCPU);
-	record_event(a, "capacity", NULL, "%" PRIu64 " CPUs online, %" PRIu64 " before", now / MCPU,
+	record_event(a, "capacity", NULL, "%" PRIu64 " CPUs to use, %" PRIu64 " before", now / MCPU,
 		     before / MCPU);
 	tapes_end(a);
 	a->facts.capacity_mcpu = now;
