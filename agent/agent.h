@@ -48,8 +48,9 @@ struct view_api {
 struct view_slo {
 	const char *route; /* NULL: the service */
 	double objective;
-	uint64_t latency_us;
-	double attained, burn_rate; /* NAN: no traffic yet */
+	uint64_t latency_us, window_s;
+	double attained;             /* NAN: no traffic in the window */
+	double burn_fast, burn_slow; /* as in struct slo_view; NAN: too few answers */
 };
 
 struct view_service {
@@ -81,6 +82,11 @@ void agent_view(struct agent *a, struct view_agent *ret);
 /* @i < n_services */
 void agent_view_service(struct agent *a, size_t i, struct view_service *ret);
 void agent_view_slo(struct agent *a, size_t i, size_t slo, struct view_slo *ret);
+/*
+ * The objective API @api (-1: all of the service) is held to, its own or the service's; false:
+ * none.
+ */
+bool agent_view_api_slo(struct agent *a, size_t i, int api, struct view_slo *ret);
 size_t agent_n_apis(struct agent *a, size_t i); /* "other" included, last */
 void agent_view_api(struct agent *a, size_t i, size_t api, struct view_api *ret);
 /* False when the service has no such knob at all (no plan yet). */

@@ -131,7 +131,7 @@ static const struct service_metric service_rows[] = {
 	{ "service_sent_demand_bytes_per_second", "Forecast peak of bytes sent over the lead horizon, quantile 0.99.", service_sent_demand },
 	{ "service_sent_limit_bytes_per_second", "Network limit in force.", service_sent_limit },
 	{ "service_slo_attained_ratio", "Share of requests within the objective's latency.", service_slo },
-	{ "service_slo_burn_rate", "How fast the error budget is used; 1 uses it up exactly.", service_burn },
+	{ "service_slo_burn_rate", "The fast burn rate of the service or the API that uses up its error budget fastest.", service_burn },
 	{ "service_attached", "1 when the service's packets are counted.", service_attached },
 };
 /* clang-format on */
@@ -246,6 +246,7 @@ void api_metrics(struct agent *a, struct api_call *call, struct api_answer *ret)
 	print_services(&t, v.n_services);
 	print_coverage(&t, v.n_services);
 	metrics_apis(&t);
+	metrics_slos(&t);
 	if (fclose(t.out) != 0) {
 		free(ret->text);
 		ret->text = NULL;

@@ -21,5 +21,7 @@ void metrics_value(FILE *out, double v);
 
 /* Every metric of every API. */
 void metrics_apis(struct metrics_text *t);
+/* Every objective, of services and APIs. */
+void metrics_slos(struct metrics_text *t);
 
 #endif

@@ -50,6 +50,15 @@ json_t *json_quantiles(const struct forecast *f)
 			 f ? json_number(forecast_at(f, 0.99)) : json_null());
 }
 
+json_t *json_slo(const struct view_slo *slo)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "route", json_text(slo->route), "objective",
+		json_number(slo->objective), "latency_us", json_count(slo->latency_us), "window_s",
+		json_count(slo->window_s), "attained", json_number(slo->attained), "burn_rate",
+		json_number(slo->burn_fast), "burn_rate_slow", json_number(slo->burn_slow));
+}
+
 int json_print(FILE *out, json_t *json)
 {
 	int r;

@@ -16,6 +16,12 @@ json_t *json_quantiles(const struct forecast *f); /* {"0.5","0.9","0.99"}; nulls
 json_t *json_levels(const struct forecast *f);    /* {"0.025", ... "0.999"} */
 
 /*
+ * {"route": null for the service, "objective", "latency_us", "window_s", "attained", "burn_rate":
+ * over the last twelfth of the window, "burn_rate_slow": over all of it}; nulls where not known.
+ */
+json_t *json_slo(const struct view_slo *slo);
+
+/*
  * Of what is behind a forecast: [{"name","weight","loss","state_bytes"}], the periods in steps, and
  * how often constants were looked for, others found, and what share of the loss the last ones
  * saved: {"searches","changes","gain"}.

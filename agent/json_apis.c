@@ -56,24 +56,45 @@ static json_t *unattributed_json(struct agent *a)
 	return reasons;
 }
 
+/* Of the service and of every API: what it is held to. */
+static void add_slos(json_t *list, struct agent *a, size_t i, const char *service)
+{
+	int n = (int)agent_n_apis(a, i);
+	struct view_slo slo;
+
+	for (int api = -1; api < n; api++) {
+		json_t *row;
+
+		if (!agent_view_api_slo(a, i, api, &slo))
+			continue;
+		row = json_slo(&slo);
+		json_object_set_new(row, "service", json_text(service));
+		json_array_append_new(list, row);
+	}
+}
+
 json_t *json_apis(struct agent *a, const char *service)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *slos = json_array();
 	struct view_agent v = {};
-	struct view_api api;
 
 	agent_view(a, &v);
 	for (size_t i = 0; i < v.n_services; i++) {
 		size_t n = agent_n_apis(a, i);
+		struct view_service s = {};
+		struct view_api api;
 
+		agent_view_service(a, i, &s);
+		if (service && !streq(s.name, service))
+			continue;
 		for (size_t k = 0; k < n; k++) {
 			agent_view_api(a, i, k, &api);
-			if (!service || streq(api.service, service))
-				json_array_append_new(list, api_json(&api));
+			json_array_append_new(list, api_json(&api));
 		}
+		add_slos(slos, a, i, s.name);
 	}
-	return json_pack("{s:i, s:o, s:o}", "schema", 1, "apis", list, "unattributed",
-			 unattributed_json(a));
+	return json_pack("{s:i, s:o, s:o, s:o}", "schema", 1, "apis", list, "slo", slos,
+			 "unattributed", unattributed_json(a));
 }
 
 json_t *json_attached(struct agent *a, size_t i)

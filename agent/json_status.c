@@ -40,12 +40,7 @@ static json_t *slos_json(struct agent *a, size_t i, size_t n)
 		struct view_slo slo;
 
 		agent_view_slo(a, i, k, &slo);
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "route",
-						      json_text(slo.route), "objective",
-						      json_number(slo.objective), "latency_us",
-						      json_count(slo.latency_us), "attained",
-						      json_number(slo.attained), "burn_rate",
-						      json_number(slo.burn_rate)));
+		json_array_append_new(list, json_slo(&slo));
 	}
 	return list;
 }

@@ -97,6 +97,17 @@ struct shown show_plain(const json_t *number)
 	return s;
 }
 
+struct shown show_burn(const json_t *slo)
+{
+	struct shown fast = show_plain(json_object_get(slo, "burn_rate"));
+	struct shown slow = show_plain(json_object_get(slo, "burn_rate_slow"));
+	struct shown s = {NONE};
+
+	if (!streq(fast.text, NONE) || !streq(slow.text, NONE))
+		(void)snprintf(s.text, sizeof(s.text), "%.15s/%.15s", fast.text, slow.text);
+	return s;
+}
+
 struct shown show_fixed(double v, int digits, const char *unit)
 {
 	struct shown s = {NONE};

@@ -16,8 +16,10 @@ struct shown show_bytes(const json_t *bytes);   /* "212M", "1.5G": powers of 102
 struct shown show_rate(const json_t *rate);     /* "950", "12.1M": powers of 1000 */
 struct shown show_us(const json_t *us);         /* "350us", "1.2ms", "2.1s" */
 struct shown show_percent(const json_t *ratio); /* "99.95%" */
-struct shown show_plain(const json_t *number);  /* four digits: "0.3", "1.25e+07" never */
-struct shown show_ns(uint64_t ns);              /* "30 s", "5 min", "7 d" */
+/* The two burn rates of an objective, "fast/slow"; "-" for one that is not known, or both. */
+struct shown show_burn(const json_t *slo);
+struct shown show_plain(const json_t *number); /* four digits: "0.3", "1.25e+07" never */
+struct shown show_ns(uint64_t ns);             /* "30 s", "5 min", "7 d" */
 
 /* @v with @digits after the point, and its unit: "93.1 %"; "-" alone where it is not finite. */
 struct shown show_fixed(double v, int digits, const char *unit);

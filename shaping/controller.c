@@ -330,8 +330,9 @@ bool controller_slo(const struct controller *c, uint32_t service, int api, struc
 	if (service >= c->n || api >= (int)c->services[service].n_apis)
 		return false;
 	s = &c->services[service];
-	slo = api >= 0 && (size_t)api < s->policy->n_apis ? &s->policy->apis[api].slo
-							  : &s->policy->slo;
+	slo = &s->policy->slo;
+	if (api >= 0 && (size_t)api < s->policy->n_apis && s->policy->apis[api].slo.set)
+		slo = &s->policy->apis[api].slo;
 	if (!slo->set)
 		return false;
 	slo_view(api < 0 ? &s->kept.slo : &s->apis[api].slo, slo->objective, ret);

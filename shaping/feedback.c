@@ -12,7 +12,6 @@
 #define SHORT_COSTS       0.02 /* utilisation given up for a step that needed more than planned */
 #define BURN_COSTS        0.01 /* and for a tick in which the budget burns */
 #define SLO_PATIENCE      0.1  /* with an objective, utilisation grows this much slower */
-#define BURN_ANSWERS      20   /* fewer say nothing */
 #define BURN_BOTH         1.0
 
 #define TIER_MISSED_NS (60 * NS_PER_S)   /* misses this long move a service up */
@@ -25,7 +24,7 @@ static void worst(double *burn, double other)
 	*burn = fmax(*burn, other); /* fmax leaves out NAN */
 }
 
-/* The worst burn rates of the service and its APIs; rates of a handful of answers are left out. */
+/* The worst burn rates of the service and its APIs; those that are not known are left out. */
 static void burn_rates(struct service_state *s, struct plan_service *ps)
 {
 	const struct policy_service *p = s->policy;
@@ -42,10 +41,8 @@ static void burn_rates(struct service_state *s, struct plan_service *ps)
 		slo_view(whole ? &s->kept.slo : &s->apis[i].slo, slo->objective, &v);
 		if (whole)
 			ps->slo_attained = v.attained;
-		if (v.total_fast >= BURN_ANSWERS)
-			worst(&s->burn_fast, v.burn_fast);
-		if (v.total >= BURN_ANSWERS)
-			worst(&s->burn_slow, v.burn_slow);
+		worst(&s->burn_fast, v.burn_fast);
+		worst(&s->burn_slow, v.burn_slow);
 	}
 	ps->burn_rate_fast = s->burn_fast;
 	ps->burn_rate_slow = s->burn_slow;

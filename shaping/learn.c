@@ -99,14 +99,15 @@ static void learn_slo(struct service_state *s, const struct tick_service *ts, ui
 
 	s->answers = s->burned = 0;
 	for (size_t i = 0; i < s->n_apis; i++) {
-		const struct policy_slo *slo = i < p->n_apis ? &p->apis[i].slo : &p->slo;
+		const struct policy_slo *own = i < p->n_apis ? &p->apis[i].slo : &p->slo;
+		const struct policy_slo *slo = own->set ? own : &p->slo; /* as answers are judged */
 		const struct tick_api *a = ts->missing & MISSING_APIS ? NULL : &ts->apis[i];
 
 		if (slo->set)
 			slo_observe(&s->apis[i].slo, slo->window_s * NS_PER_S, interval_ns,
 				    a ? a->slo_good : 0, a ? a->slo_total : 0);
-		if (slo->set && a)
-			count_burned(s, slo, a->slo_good, a->slo_total);
+		if (own->set && a)
+			count_burned(s, own, a->slo_good, a->slo_total);
 		good += a ? a->slo_good : 0;
 		total += a ? a->slo_total : 0;
 	}

@@ -34,7 +34,7 @@ void slo_observe(struct slo_window *w, uint64_t window_ns, uint64_t interval_ns,
 
 static double burn(uint64_t good, uint64_t total, double objective)
 {
-	if (total == 0)
+	if (total < SLO_BURN_ANSWERS)
 		return NAN;
 	return (double)(total - good) / (double)total / (1 - objective);
 }

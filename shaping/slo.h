@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #define SLO_BUCKETS      60
-#define SLO_FAST_BUCKETS 5 /* 5 min of an hour, as in "The Site Reliability Workbook", ch. 5 */
+#define SLO_FAST_BUCKETS 5  /* 5 min of an hour, as in "The Site Reliability Workbook", ch. 5 */
+#define SLO_BURN_ANSWERS 20 /* in a window; fewer say nothing of a rate */
 
 /* Plain memory, all zero at the start: counts over the window in 60 parts. */
 struct slo_window {
@@ -21,8 +22,10 @@ void slo_observe(struct slo_window *w, uint64_t window_ns, uint64_t interval_ns,
 		 uint64_t total);
 
 struct slo_view {
-	double attained;             /* share of good ones over the window; NAN: no traffic */
-	double burn_fast, burn_slow; /* 1 uses up the error budget exactly; NAN: no traffic */
+	double attained; /* share of good ones over the window; NAN: no traffic */
+	/* 1 uses up the error budget exactly; NAN: fewer than SLO_BURN_ANSWERS answers. Over the
+	 * last twelfth of the window, and over all of it. */
+	double burn_fast, burn_slow;
 	uint64_t total, total_fast;
 };
 

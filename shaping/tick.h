@@ -104,8 +104,8 @@ struct plan_service {
 	struct forecast demand_bits_per_s; /* the same */
 	double planned_mcpu;               /* what the plan reserves for it */
 	double slo_attained; /* over the service's window; NAN: no traffic or no SLO */
-	double burn_rate_fast,
-		burn_rate_slow; /* 1 uses up the error budget exactly; NAN as above */
+	/* Of the objective of service or API that is kept worst; NAN: as in slo_view. */
+	double burn_rate_fast, burn_rate_slow;
 	double cpu_usage_mcpu, throttled_ratio;
 };
 
@@ -218,7 +218,9 @@ int controller_anomaly(const struct controller *c, uint32_t service, int api, si
 /* CPU-us per request of @api of @service; NAN: not learned yet. */
 double controller_cpu_us(const struct controller *c, uint32_t service, uint32_t api);
 double controller_base_mcpu(const struct controller *c, uint32_t service);
-/* How the objective of @api of @service (-1: the service's own) is kept; false where it has none.
+/*
+ * How the objective of @api of @service (-1: the service's own) is kept; an API without one of its
+ * own is held to the service's. False where there is none.
  */
 bool controller_slo(const struct controller *c, uint32_t service, int api, struct slo_view *ret);
 /* What the plan of @service aims to use of what it reserves, learned; 0..1. */

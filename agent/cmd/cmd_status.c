@@ -55,7 +55,7 @@ static void print_agent(const json_t *status)
 		       screen_plain(stdout));
 }
 
-/* The objective that burns fastest; one without traffic only when there is no other. */
+/* The objective that burns fastest; one that says nothing only when there is no other. */
 static const json_t *worst_slo(const json_t *slos)
 {
 	const json_t *slo, *worst = NULL;
@@ -63,7 +63,8 @@ static const json_t *worst_slo(const json_t *slos)
 	size_t i;
 
 	json_array_foreach (slos, i, slo) {
-		double burn = show_number(json_object_get(slo, "burn_rate"));
+		double burn = fmax(show_number(json_object_get(slo, "burn_rate")),
+				   show_number(json_object_get(slo, "burn_rate_slow")));
 
 		if (!worst || burn > most) {
 			worst = slo;
@@ -93,7 +94,7 @@ static void add_service(struct table *t, const json_t *s)
 	table_cell(t, "%s", show_bytes(json_object_get(memory, "limit_bytes")).text);
 	table_cell(t, "%s", show_rate(json_object_get(net, "rate_bits_per_s")).text);
 	table_cell(t, "%s", show_percent(json_object_get(slo, "attained")).text);
-	table_cell(t, "%s", show_plain(json_object_get(slo, "burn_rate")).text);
+	table_cell(t, "%s", show_burn(slo).text);
 }
 
 /* What is wrong with a service, where something is. */
@@ -152,7 +153,8 @@ const struct cmd cmd_status = {
 	.more = "One row a service. CPU and its limit are in CPUs, with the forecast peak over the lead horizon "
 		"as its 0.5 and 0.99 quantiles; memory in powers of 1024; bit/s is what it sends. SLO is the share "
 		"of requests within the objective's latency, of the objective that uses up its error budget "
-		"fastest; a BURN of 1 uses up the budget exactly. Lines before and after the table say what does "
+		"fastest; a BURN of 1 uses up the budget exactly: first over the last twelfth of the objective's "
+		"window, then over all of it, '-' below 20 answers. Lines before and after the table say what does "
 		"not work as it should.",
 	.json = true,
 	.run = run,

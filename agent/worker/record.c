@@ -190,7 +190,7 @@ static void objectives_of(struct agent *a, uint32_t i)
 							.objective = slo.objective,
 							.latency_us = slo.latency_us,
 							.attained = slo.attained,
-							.burn_rate = slo.burn_rate});
+							.burn_rate = slo.burn_fast});
 	}
 }
 

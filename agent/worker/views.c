@@ -120,32 +120,43 @@ void agent_view_service(struct agent *a, size_t i, struct view_service *ret)
 	};
 }
 
-void agent_view_slo(struct agent *a, size_t i, size_t slo, struct view_slo *ret)
+bool agent_view_api_slo(struct agent *a, size_t i, int api, struct view_slo *ret)
 {
 	const struct worker_service *s = &a->services[i];
 	const struct policy_slo *p = &s->policy->slo;
-	struct slo_view kept;
-	int api = -1;
+	struct slo_view kept = {.attained = NAN, .burn_fast = NAN, .burn_slow = NAN};
 
-	if (!p->set || slo > 0) {
-		size_t left = slo - p->set;
-
-		for (api = 0; (size_t)api < s->n_apis; api++)
-			if (s->policy->apis[api].slo.set && left-- == 0)
-				break;
+	if (api >= 0 && (size_t)api < s->n_apis && s->policy->apis[api].slo.set)
 		p = &s->policy->apis[api].slo;
-	}
+	if (!p->set)
+		return false;
+	(void)controller_slo(a->controller, (uint32_t)i, api, &kept);
 	*ret = (struct view_slo){
 		.route = api < 0 ? NULL : s->routes[api],
 		.objective = p->objective,
 		.latency_us = p->latency_us,
-		.attained = NAN,
-		.burn_rate = NAN,
+		.window_s = p->window_s,
+		.attained = kept.attained,
+		.burn_fast = kept.burn_fast,
+		.burn_slow = kept.burn_slow,
 	};
-	if (controller_slo(a->controller, (uint32_t)i, api, &kept)) {
-		ret->attained = kept.attained;
-		ret->burn_rate = kept.burn_fast;
-	}
+	return true;
+}
+
+/* The API whose own objective is the service's number @slo, or -1: that of the service. */
+static int api_of_slo(const struct policy_service *p, size_t slo)
+{
+	if (p->slo.set && slo-- == 0)
+		return -1;
+	for (size_t k = 0; k < p->n_apis; k++)
+		if (p->apis[k].slo.set && slo-- == 0)
+			return (int)k;
+	return -1;
+}
+
+void agent_view_slo(struct agent *a, size_t i, size_t slo, struct view_slo *ret)
+{
+	(void)agent_view_api_slo(a, i, api_of_slo(a->services[i].policy, slo), ret);
 }
 
 size_t agent_n_apis(struct agent *a, size_t i)

@@ -93,14 +93,22 @@ void agent_view_service(struct agent *a, size_t i, struct view_service *ret)
 	*ret = fake_services[i % ARRAY_SIZE(fake_services)];
 }
 
+/* By API, the service's own first; "other" is held to that. */
+static const struct view_slo fake_slos[] = {
+	{NULL, 0.999, 200000, 3600, 0.9991, 0.9, 0.8},
+	{"POST /v1/orders/{id}", 0.9995, 100000, 3600, 0.9993, NAN, 1.4},
+	{"other", 0.999, 200000, 3600, NAN, NAN, NAN},
+};
+
 void agent_view_slo(struct agent *a, size_t i, size_t slo, struct view_slo *ret)
 {
-	static const struct view_slo slos[] = {
-		{NULL, 0.999, 200000, 0.9991, 0.9},
-		{"POST /v1/orders/{id}", 0.9995, 100000, NAN, NAN},
-	};
+	*ret = fake_slos[slo];
+}
 
-	*ret = slos[slo];
+bool agent_view_api_slo(struct agent *a, size_t i, int api, struct view_slo *ret)
+{
+	*ret = fake_slos[api + 1];
+	return i == 0;
 }
 
 size_t agent_n_apis(struct agent *a, size_t i)

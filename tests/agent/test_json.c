@@ -43,8 +43,9 @@ static void status_has_the_contract_s_keys(void **state)
 			     "usage_bytes limit_bytes high_bytes demand_bytes"));
 	assert_true(has_keys(json_object_get(s, "bandwidth"),
 			     "rate_bits_per_s limit_bits_per_s demand_bits_per_s"));
-	assert_true(has_keys(json_array_get(json_object_get(s, "slo"), 0),
-			     "route objective latency_us attained burn_rate"));
+	assert_true(
+		has_keys(json_array_get(json_object_get(s, "slo"), 0),
+			 "route objective latency_us window_s attained burn_rate burn_rate_slow"));
 	assert_true(json_is_null(json_object_get(json_object_get(s, "cpu"), "limit_mcpu")));
 }
 
@@ -54,7 +55,7 @@ static void apis_has_the_contract_s_keys(void **state)
 	json_auto_t *apis = json_apis(NULL, "checkout");
 	const json_t *list = json_object_get(apis, "apis"), *api = json_array_get(list, 0);
 
-	assert_true(has_keys(apis, "schema apis unattributed"));
+	assert_true(has_keys(apis, "schema apis slo unattributed"));
 	assert_int_equal(json_array_size(list), 2);
 	assert_true(has_keys(
 		api, "service route requests responses aborted errors bytes_in bytes_out in_flight "
@@ -68,6 +69,22 @@ static void apis_has_the_contract_s_keys(void **state)
 	api = json_array_get(list, 1);
 	assert_true(json_is_null(json_object_get(api, "cpu_us_per_request")));
 	assert_true(json_is_null(json_object_get(json_object_get(api, "total_us"), "p99")));
+}
+
+/* The service's own comes first, then what each API is held to. */
+static void apis_have_their_objectives(void **state)
+{
+	json_auto_t *apis = json_apis(NULL, "checkout"), *other = json_apis(NULL, "nobody");
+	const json_t *list = json_object_get(apis, "slo"), *slo = json_array_get(list, 1);
+
+	assert_int_equal(json_array_size(list), 3);
+	assert_true(has_keys(slo, "service route objective latency_us window_s attained burn_rate "
+				  "burn_rate_slow"));
+	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "route")));
+	assert_true(json_is_null(json_object_get(slo, "burn_rate")));
+	assert_float_equal(json_number_value(json_object_get(slo, "burn_rate_slow")), 1.4, 1e-9);
+	assert_true(json_is_null(json_object_get(json_array_get(list, 2), "attained")));
+	assert_int_equal(json_array_size(json_object_get(other, "slo")), 0);
 }
 
 static void explain_has_the_contract_s_keys(void **state)
@@ -151,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_has_the_contract_s_keys),
 		cmocka_unit_test(apis_has_the_contract_s_keys),
+		cmocka_unit_test(apis_have_their_objectives),
 		cmocka_unit_test(explain_has_the_contract_s_keys),
 		cmocka_unit_test(one_horizon_has_its_path_and_what_came_before),
 		cmocka_unit_test(demand_over_the_lead_is_by_resource_and_kind),

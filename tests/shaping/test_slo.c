@@ -52,6 +52,27 @@ static void the_fast_window_sees_what_is_new(void **state)
 	assert_true(v.burn_fast > 9.5);
 }
 
+/* 19 answers are no rate, though they were attained or not; the 20th makes one of it: 1 of 20 bad
+ * against 1 %. */
+static void few_answers_say_nothing_of_a_rate(void **state)
+{
+	struct slo_window w = {};
+	struct slo_view v;
+
+	(void)state;
+	slo_observe(&w, HOUR, NS_PER_S, 18, 19);
+	slo_view(&w, 0.99, &v);
+	assert_true(isnan(v.burn_fast) && isnan(v.burn_slow));
+	assert_true(fabs(v.attained - 18.0 / 19) < 1e-9);
+	slo_observe(&w, HOUR, NS_PER_S, 1, 1);
+	slo_view(&w, 0.99, &v);
+	assert_true(fabs(v.burn_fast - 5) < 1e-9 && fabs(v.burn_slow - 5) < 1e-9);
+	/* An hour's half later they are of the slow window alone. */
+	slo_observe(&w, HOUR, HOUR / 2, 0, 0);
+	slo_view(&w, 0.99, &v);
+	assert_true(isnan(v.burn_fast) && fabs(v.burn_slow - 5) < 1e-9);
+}
+
 static void what_is_older_than_the_window_is_forgotten(void **state)
 {
 	struct slo_window w = {};
@@ -71,6 +92,7 @@ int main(void)
 		cmocka_unit_test(no_traffic_is_not_measured),
 		cmocka_unit_test(a_burn_rate_is_misses_over_budget),
 		cmocka_unit_test(the_fast_window_sees_what_is_new),
+		cmocka_unit_test(few_answers_say_nothing_of_a_rate),
 		cmocka_unit_test(what_is_older_than_the_window_is_forgotten),
 	};
 

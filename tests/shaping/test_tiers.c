@@ -125,6 +125,40 @@ static void a_missed_objective_plans_more(void **state)
 	world_free(&w);
 }
 
+/*
+ * 100 answers of each API a second, 2 and 10 of them bad, against 99 % of the service and 95 % of
+ * the second API: the first burns 2, the second 2, the service 6; nothing came for "other".
+ */
+static void every_api_has_its_burn_rate(void **state)
+{
+	struct policy_service *s;
+	struct slo_view v;
+
+	(void)state;
+	world_init(&w, 4000);
+	s = world_add(&w, "shop", TIER_GOLD);
+	s->slo = (struct policy_slo){.set = true, .objective = 0.99, .window_s = 3600};
+	s->n_apis = 2;
+	w.routes[0][0] = w.routes[0][1] = (struct policy_api){.tier = TIER_GOLD};
+	w.routes[0][1].slo = (struct policy_slo){.set = true, .objective = 0.95, .window_s = 3600};
+	serve(0, 98, 100);
+	w.apis[0][1] = (struct tick_api){
+		.requests = 100, .finished = 100, .slo_total = 100, .slo_good = 90};
+	run_all(100, 10);
+	assert_true(controller_slo(w.controller, 0, 0, &v));
+	assert_float_equal(v.attained, 0.98, 1e-9);
+	assert_float_equal(v.burn_fast, 2, 1e-9);
+	assert_true(controller_slo(w.controller, 0, 1, &v));
+	assert_float_equal(v.attained, 0.9, 1e-9);
+	assert_float_equal(v.burn_slow, 2, 1e-9);
+	assert_true(controller_slo(w.controller, 0, 2, &v));
+	assert_true(isnan(v.attained) && isnan(v.burn_fast) && isnan(v.burn_slow));
+	assert_true(controller_slo(w.controller, 0, -1, &v));
+	assert_float_equal(v.burn_fast, 6, 1e-9);
+	assert_float_equal(w.plan->services[0].burn_rate_fast, 6, 1e-9);
+	world_free(&w);
+}
+
 /* Weights rise for those who miss: gold above all, silver never above what gold has at rest. */
 static void a_missed_objective_weighs_more_until_it_is_met(void **state)
 {
@@ -286,6 +320,7 @@ int main(void)
 		cmocka_unit_test(a_value_the_kernel_rounds_is_written_once),
 		cmocka_unit_test(a_knob_the_kernel_lacks_is_not_planned),
 		cmocka_unit_test(a_missed_objective_plans_more),
+		cmocka_unit_test(every_api_has_its_burn_rate),
 		cmocka_unit_test(a_missed_objective_weighs_more_until_it_is_met),
 		cmocka_unit_test(an_automatic_tier_rises_with_misses_and_falls_when_idle),
 		cmocka_unit_test(a_known_event_raises_before_it_starts),

@@ -165,14 +165,17 @@ def check_man():
 GOLDEN_STATUS = """\
 mode enforce, up 2 h, keeper 4242, worker 4243
 degraded: history: disk full, 12 records lost
-SERVICE                TIER    CPU LIMIT   q50..q99  MEM LIMIT bit/s    SLO BURN
-checkout               gold   0.81     - 0.75..1.20 212M    2G   12M 99.91%  0.9
-batch-of-a-very-lon... bronze    -  0.50          -    -     -     -      -    -
+SERVICE               TIER    CPU LIMIT   q50..q99  MEM LIMIT bit/s    SLO  BURN
+checkout              gold   0.81     - 0.75..1.20 212M    2G   12M 99.93% -/1.4
+batch-of-a-very-lo... bronze    -  0.50          -    -     -     -      -     -
 """
 GOLDEN_APIS = """\
 SERVICE  API                  REQUESTS RATE/s ERRORS   p50   p90   p99 CPU/REQ
 checkout POST /v1/orders/{id}     1.2M   2.0k    560 350us 1.2ms 5.1ms   412us
 checkout other                       0      0      0     -     -     -       -
+SERVICE  API                  OBJECTIVE UNDER OVER ATTAINED FAST SLOW
+checkout (all)                   99.90% 200ms  1 h   99.91%  0.9  0.8
+checkout POST /v1/orders/{id}    99.95% 100ms  1 h   99.93%    -  1.4
 unattributed: tls 41 unseen_listener 1
 """
 GOLDEN_EXPLAIN = """\
@@ -431,6 +434,10 @@ def check_metrics(agent):
            if not re.fullmatch(r'# (HELP|TYPE) foreshape_\w+ .+|foreshape_\w+(\{(\w+="([^"\\]|\\.)*",?)+\})? '
                                r"(\+Inf|-?[0-9.e+-]+)", line)]
     check("metrics are Prometheus text", not bad, bad[:3])
+    burns = [line.split("{", 1)[1] for line in text.splitlines() if line.startswith("foreshape_slo_burn_rate{")]
+    check("burn rates by route and window, those known", burns == [
+        'service="checkout",window="fast"} 0.9', 'service="checkout",window="slow"} 0.8',
+        'service="checkout",route="POST /v1/orders/{id}",window="slow"} 1.4'], burns)
     promtool = shutil.which("promtool") or os.environ.get("PROMTOOL")
     if promtool:
         r = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True)

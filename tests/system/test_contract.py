@@ -31,8 +31,8 @@ KEYS = {
     "cpu": "usage_mcpu limit_mcpu weight throttled_ratio demand_mcpu",
     "memory": "usage_bytes limit_bytes high_bytes demand_bytes",
     "bandwidth": "rate_bits_per_s limit_bits_per_s demand_bits_per_s",
-    "slo": "route objective latency_us attained burn_rate",
-    "apis": "schema apis unattributed",
+    "slo": "route objective latency_us window_s attained burn_rate burn_rate_slow",
+    "apis": "schema apis slo unattributed",
     "api": "service route requests responses aborted errors bytes_in bytes_out in_flight"
            " rate_per_s ttfb_us total_us cpu_us_per_request",
     "explain": "schema service knobs",
@@ -136,6 +136,11 @@ def objectives_follow_the_log():
                                  if o["attained"] and o["attained"] < 0.95), None), 5) or {}
     check("a tenth failed: 0.9 attained", abs(slo.get("attained", 0) - 0.9) < 0.005, str(slo))
     check("that burns 100 times too fast", 80 < slo.get("burn_rate", 0) < 120, str(slo))
+    check("over both windows", abs(slo.get("burn_rate_slow", 0) - slo.get("burn_rate", 0)) < 1e-6, str(slo))
+    slos = {o["route"]: o for o in w.json("apis", "fail")["slo"]}
+    check("the API that failed is held to it, others had no answers",
+          abs((slos["GET /static/*"]["attained"] or 0) - 0.9) < 0.005 and 80 < slos["GET /static/*"]["burn_rate_slow"] < 120
+          and slos["other"]["attained"] is None and slos["other"]["burn_rate"] is None, str(slos))
     check("its errors are counted", w.apis("fail")["GET /static/*"]["errors"] == 100, "")
     os.unlink(bad)
 
