@@ -29,6 +29,8 @@ struct view_agent {
 	const char *db_path;
 	const char *policies_dir;
 	uint64_t history_lost;
+	const struct plan *plan; /* NULL before the first tick */
+	const struct policy_host *host;
 };
 
 /* One latency distribution over the last 60 s, in us; all NAN where there was none. */

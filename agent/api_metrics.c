@@ -37,6 +37,13 @@ void metrics_value(FILE *out, double v)
 		fprintf(out, " %.9g\n", v);
 }
 
+void metrics_plain(FILE *out, const char *name, const char *type, const char *help, double v)
+{
+	metrics_head(out, name, type, help);
+	fprintf(out, "foreshape_%s", name);
+	metrics_value(out, v);
+}
+
 struct service_metric {
 	const char *name, *help;
 	double (*value)(const struct view_service *s); /* NAN: no sample */
@@ -188,13 +195,6 @@ static void print_coverage(struct metrics_text *t, size_t n)
 	}
 }
 
-static void print_plain(FILE *out, const char *name, const char *type, const char *help, double v)
-{
-	metrics_head(out, name, type, help);
-	fprintf(out, "foreshape_%s", name);
-	metrics_value(out, v);
-}
-
 static void print_unattributed(struct metrics_text *t)
 {
 	static const char *const names[FSH_UNSEEN_COUNT] = {
@@ -211,22 +211,23 @@ static void print_unattributed(struct metrics_text *t)
 		fprintf(t->out, "foreshape_unattributed_total{reason=\"%s\"}", names[i]);
 		metrics_value(t->out, (double)counts[i]);
 	}
-	print_plain(t->out, "unseen_listeners", "gauge",
-		    "Listening sockets older than their process's move into the cgroup.",
-		    (double)listeners);
+	metrics_plain(t->out, "unseen_listeners", "gauge",
+		      "Listening sockets older than their process's move into the cgroup.",
+		      (double)listeners);
 }
 
 static void print_agent(struct metrics_text *t, const struct view_agent *v)
 {
-	print_plain(t->out, "enforcing", "gauge", "1 when limits are written, 0 when only planned.",
-		    v->enforce);
-	print_plain(t->out, "frozen", "gauge", "1 while changes are frozen.",
-		    v->frozen_until_real_ns != 0);
-	print_plain(t->out, "degraded_lines", "gauge", "Things that do not work as they should.",
-		    (double)v->n_degraded);
-	print_plain(t->out, "uptime_seconds", "gauge", "Since the agent was started.", v->uptime_s);
-	print_plain(t->out, "history_lost_total", "counter", "Records that history could not keep.",
-		    (double)v->history_lost);
+	metrics_plain(t->out, "enforcing", "gauge",
+		      "1 when limits are written, 0 when only planned.", v->enforce);
+	metrics_plain(t->out, "frozen", "gauge", "1 while changes are frozen.",
+		      v->frozen_until_real_ns != 0);
+	metrics_plain(t->out, "degraded_lines", "gauge", "Things that do not work as they should.",
+		      (double)v->n_degraded);
+	metrics_plain(t->out, "uptime_seconds", "gauge", "Since the agent was started.",
+		      v->uptime_s);
+	metrics_plain(t->out, "history_lost_total", "counter",
+		      "Records that history could not keep.", (double)v->history_lost);
 }
 
 void api_metrics(struct agent *a, struct api_call *call, struct api_answer *ret)
@@ -242,6 +243,7 @@ void api_metrics(struct agent *a, struct api_call *call, struct api_answer *ret)
 	}
 	agent_view(a, &v);
 	print_agent(&t, &v);
+	metrics_host(t.out, &v);
 	print_unattributed(&t);
 	print_services(&t, v.n_services);
 	print_coverage(&t, v.n_services);

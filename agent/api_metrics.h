@@ -19,6 +19,11 @@ void metrics_head(FILE *out, const char *name, const char *type, const char *hel
 /* The number that ends a line. */
 void metrics_value(FILE *out, double v);
 
+/* A metric without labels. */
+void metrics_plain(FILE *out, const char *name, const char *type, const char *help, double v);
+
+/* What is left of the host to bronze. */
+void metrics_host(FILE *out, const struct view_agent *v);
 /* Every metric of every API. */
 void metrics_apis(struct metrics_text *t);
 /* Every objective, of services and APIs. */

@@ -69,6 +69,41 @@ static json_t *service_json(struct agent *a, size_t i)
 			 slos_json(a, i, s.n_slos));
 }
 
+/* What gold and silver leave; before the first plan nothing is known of it. */
+static void add_left(json_t *host, const char *all, const char *unused, const struct left *left)
+{
+	json_object_set_new(host, all, left ? json_number(left->all) : json_null());
+	json_object_set_new(host, unused, left ? json_number(left->unused) : json_null());
+}
+
+static json_t *links_json(const struct view_agent *v)
+{
+	json_t *list = json_array();
+
+	for (size_t k = 0; v->plan && k < v->plan->n_links; k++) {
+		json_t *link = json_object();
+
+		json_object_set_new(link, "interface", json_text(v->host->links[k].interface));
+		add_left(link, "left_bits_per_s", "unused_bits_per_s",
+			 &v->plan->left_bits_per_s[k]);
+		json_array_append_new(list, link);
+	}
+	return list;
+}
+
+static json_t *host_json(const struct view_agent *v)
+{
+	const struct plan *p = v->plan;
+	json_t *host = json_object();
+
+	json_object_set_new(host, "planned_mcpu", p ? json_count(p->planned_mcpu) : json_null());
+	json_object_set_new(host, "contention", p ? json_boolean(p->contention) : json_null());
+	add_left(host, "left_mcpu", "unused_mcpu", p ? &p->left_mcpu : NULL);
+	add_left(host, "left_bytes", "unused_bytes", p ? &p->left_bytes : NULL);
+	json_object_set_new(host, "links", links_json(v));
+	return host;
+}
+
 static json_t *lines_json(const char *const *lines, size_t n)
 {
 	json_t *list = json_array();
@@ -86,14 +121,14 @@ json_t *json_status(struct agent *a)
 	agent_view(a, &v);
 	for (size_t i = 0; i < v.n_services; i++)
 		json_array_append_new(services, service_json(a, i));
-	return json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-			 1, "mode", v.enforce ? "enforce" : "observe", "mode_until_real_ns",
-			 v.mode_until_real_ns ? json_integer(v.mode_until_real_ns) : json_null(),
-			 "frozen_until_real_ns",
-			 v.frozen_until_real_ns ? json_integer(v.frozen_until_real_ns)
-						: json_null(),
-			 "pid", v.keeper_pid, "worker_pid", v.worker_pid, "uptime_s",
-			 json_number(v.uptime_s), "db", json_text(v.db_path), "policies",
-			 json_text(v.policies_dir), "history_lost", json_count(v.history_lost),
-			 "degraded", lines_json(v.degraded, v.n_degraded), "services", services);
+	return json_pack(
+		"{s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", 1,
+		"mode", v.enforce ? "enforce" : "observe", "mode_until_real_ns",
+		v.mode_until_real_ns ? json_integer(v.mode_until_real_ns) : json_null(),
+		"frozen_until_real_ns",
+		v.frozen_until_real_ns ? json_integer(v.frozen_until_real_ns) : json_null(), "pid",
+		v.keeper_pid, "worker_pid", v.worker_pid, "uptime_s", json_number(v.uptime_s), "db",
+		json_text(v.db_path), "policies", json_text(v.policies_dir), "history_lost",
+		json_count(v.history_lost), "degraded", lines_json(v.degraded, v.n_degraded),
+		"host", host_json(&v), "services", services);
 }

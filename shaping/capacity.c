@@ -228,6 +228,7 @@ void capacity(struct controller *c, const struct tick_input *in)
 	c->contention = guarded > PROTECTED_SOME * all && guarded + hungry > c->available_mcpu;
 	calm = guarded <= PROTECTED_SOME * all || guarded + hungry < CALM_BELOW * c->available_mcpu;
 	c->plan.contention = c->contention;
+	c->guarded_mcpu = guarded;
 	for (size_t i = 0; i < c->n; i++)
 		if (!c->services[i].stale)
 			set_capped(c, &c->services[i], c->contention && yields(&c->services[i]),

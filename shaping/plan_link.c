@@ -36,10 +36,20 @@ static double fixed_bits_per_s(const struct controller *c, size_t i, const struc
 	return ts->known & RATE_BIT && !is_ours(c, i, ts) ? (double)ts->knob[KNOB_HTB_RATE] : 0;
 }
 
+bool link_carries(const struct controller *c, size_t k, const struct service_state *s)
+{
+	return link_of(c, s) == &c->set->host.links[k];
+}
+
+double link_full_bits_per_s(const struct controller *c, size_t k)
+{
+	return LINK_FULL * (double)c->set->host.links[k].rate_bits_per_s;
+}
+
 double link_left(const struct controller *c, size_t k, const struct tick_service *seen)
 {
 	const struct policy_link *link = &c->set->host.links[k];
-	double left = LINK_FULL * (double)link->rate_bits_per_s;
+	double left = link_full_bits_per_s(c, k);
 
 	for (size_t i = 0; i < c->n; i++)
 		if (link_of(c, &c->services[i]) == link)

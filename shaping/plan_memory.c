@@ -28,7 +28,7 @@ static double least_limit(const struct tick_service *ts)
 	return (double)held * (1 + MARGIN_PART) + MARGIN_BYTES;
 }
 
-static double working_set(const struct plan_service *ps)
+double working_set_bytes(const struct plan_service *ps)
 {
 	return or_zero(forecast_at(&ps->demand_bytes, MEMORY_QUANTILE));
 }
@@ -47,7 +47,7 @@ bool memory_claim(const struct controller *c, size_t i, const struct tick_servic
 {
 	const struct service_state *s = &c->services[i];
 	const struct policy_memory *p = &s->policy->memory;
-	double set = working_set(&c->plan.services[i]);
+	double set = working_set_bytes(&c->plan.services[i]);
 
 	if (!(ts->known & 1u << KNOB_MEMORY_LOW))
 		return false;
@@ -96,7 +96,7 @@ static void want_low(const struct controller *c, size_t i, const struct tick_ser
 {
 	const struct service_state *s = &c->services[i];
 	const struct policy_memory *p = &s->policy->memory;
-	double set = working_set(&c->plan.services[i]);
+	double set = working_set_bytes(&c->plan.services[i]);
 
 	if (s->kept.tier != TIER_GOLD && p->floor_bytes == 0) {
 		baseline(s, ts, KNOB_MEMORY_LOW, w);

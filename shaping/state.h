@@ -169,6 +169,7 @@ struct controller {
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
 	double outside_mcpu;   /* the same in the last interval */
 	double available_mcpu; /* capacity less the reserve and what is not managed */
+	double guarded_mcpu;   /* of it, what gold and silver are likely to use */
 	double memory_available_bytes;
 	enum disks disks;
 	bool contention, frozen, gap, observe;
@@ -293,6 +294,9 @@ void capacity(struct controller *c, const struct tick_input *in);
 /* spare.c: what idles and is given to every service; after capacity. */
 void spare(struct controller *c);
 
+/* left.c: what is left to bronze of everything, into the plan. After capacity. */
+void left(struct controller *c, const struct tick_input *in);
+
 /* What a knob should be, before it is settled against what it is. */
 struct want {
 	double value;
@@ -335,11 +339,15 @@ void plan_links(struct controller *c, const struct tick_input *in);
 /* What is to be given out of memory or link @k, and what service @i claims of it; false: nothing.
  */
 double memory_left(const struct controller *c);
+double working_set_bytes(const struct plan_service *ps); /* that memory is protected for */
 bool memory_claim(const struct controller *c, size_t i, const struct tick_service *ts,
 		  struct share_claim *ret);
 double link_left(const struct controller *c, size_t k, const struct tick_service *seen);
 bool link_claim(const struct controller *c, size_t i, size_t k, const struct tick_service *ts,
 		struct share_claim *ret);
+/* Whether @s sends over link @k, and what of the link's rate is given out in all. */
+bool link_carries(const struct controller *c, size_t k, const struct service_state *s);
+double link_full_bits_per_s(const struct controller *c, size_t k);
 void fit_links(struct controller *c); /* after settle_budget: rates never exceed a link's */
 
 /* settle.c: from what is wanted to an entry; then the minute's budget over all entries. */

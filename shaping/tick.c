@@ -125,6 +125,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 	plan_memories(c, in);
 	plan_disks(c, in);
 	plan_links(c, in);
+	left(c, in);
 	for (size_t i = 0; i < c->n; i++)
 		plan_service(c, i, in);
 	settle_budget(c);

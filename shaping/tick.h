@@ -109,12 +109,21 @@ struct plan_service {
 	double cpu_usage_mcpu, throttled_ratio;
 };
 
+/* What gold and silver are likely to leave of a resource; NAN: not known. */
+struct left {
+	double all;    /* that bronze may use */
+	double unused; /* of it, what bronze does not use yet */
+};
+
 struct plan {
 	size_t n_entries;
 	struct plan_entry *entries; /* room for n_services * KNOB_COUNT, owned by the controller */
 	struct plan_service *services; /* [n_services], owned by the controller */
 	uint64_t planned_mcpu;         /* sum over services */
 	bool contention;               /* predicted demand exceeds what the host has */
+	struct left left_mcpu, left_bytes;
+	struct left left_bits_per_s[POLICY_MAX_LINKS]; /* [n_links], of host.yaml's links */
+	size_t n_links;
 };
 
 struct controller;

@@ -8,6 +8,8 @@
 #include "agent/show.h"
 #include "agent/table.h"
 
+#define INDENT 4
+
 /* clang-format off */
 static const struct table_column columns[] = {
 	{ "SERVICE", false, true }, { "TIER", false, false },
@@ -53,6 +55,39 @@ static void print_agent(const json_t *status)
 	json_array_foreach (degraded, i, line)
 		printf("%sdegraded: %s%s\n", screen_red(stdout), show_text(line, ""),
 		       screen_plain(stdout));
+}
+
+/* " CPU 1.24 (0.62 unused)" */
+static void print_left(size_t *column, const char *what, struct shown all, struct shown unused)
+{
+	char word[120];
+
+	if (streq(all.text, "-"))
+		return;
+	if (*column == 0)
+		*column = (size_t)printf("left for bronze:");
+	else
+		*column += (size_t)printf(",");
+	(void)snprintf(word, sizeof(word), " %.30s %.30s (%.30s unused)", what, all.text,
+		       unused.text);
+	screen_word(stdout, column, INDENT, word);
+}
+
+static void print_host(const json_t *host)
+{
+	const json_t *link;
+	size_t column = 0, i;
+
+	print_left(&column, "CPU", show_cores(json_object_get(host, "left_mcpu")),
+		   show_cores(json_object_get(host, "unused_mcpu")));
+	print_left(&column, "memory", show_bytes(json_object_get(host, "left_bytes")),
+		   show_bytes(json_object_get(host, "unused_bytes")));
+	json_array_foreach (json_object_get(host, "links"), i, link)
+		print_left(&column, show_text(json_object_get(link, "interface"), "?"),
+			   show_rate(json_object_get(link, "left_bits_per_s")),
+			   show_rate(json_object_get(link, "unused_bits_per_s")));
+	if (column)
+		printf("\n");
 }
 
 /* The objective that burns fastest; one that says nothing only when there is no other. */
@@ -135,6 +170,7 @@ static void print_status(const json_t *status)
 		add_service(&t, s);
 	table_print(&t, stdout);
 	table_free(&t);
+	print_host(json_object_get(status, "host"));
 	json_array_foreach (services, i, s)
 		print_notes(s);
 }
@@ -154,7 +190,9 @@ const struct cmd cmd_status = {
 		"as its 0.5 and 0.99 quantiles; memory in powers of 1024; bit/s is what it sends. SLO is the share "
 		"of requests within the objective's latency, of the objective that uses up its error budget "
 		"fastest; a BURN of 1 uses up the budget exactly: first over the last twelfth of the objective's "
-		"window, then over all of it, '-' below 20 answers. Lines before and after the table say what does "
+		"window, then over all of it, '-' below 20 answers. A line says what gold and silver are "
+		"likely to leave for bronze of CPU, memory and each link in bit/s, and what of it bronze does not use "
+		"yet. Lines before and after the table say what does "
 		"not work as it should.",
 	.json = true,
 	.run = run,

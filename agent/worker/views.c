@@ -72,6 +72,8 @@ void agent_view(struct agent *a, struct view_agent *ret)
 		.db_path = a->conf.db_path,
 		.policies_dir = a->conf.policies_dir,
 		.history_lost = store_lost(a->store),
+		.plan = a->plan,
+		.host = &a->set->host,
 	};
 }
 

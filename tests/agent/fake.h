@@ -31,6 +31,18 @@ static const struct plan_service fake_plan = {
 	.burn_rate_slow = 0.8,
 };
 
+static const struct plan fake_whole = {
+	.planned_mcpu = 1300,
+	.left_mcpu = {1240, 620},
+	.left_bytes = {3584 * (double)MIB, 3072 * (double)MIB},
+	.left_bits_per_s = {{80e6, 20e6}, {NAN, NAN}},
+	.n_links = 2,
+};
+static const struct policy_host fake_host = {
+	.links = {{.interface = "eth0"}, {.interface = "eth1"}},
+	.n_links = 2,
+};
+
 void agent_view(struct agent *a, struct view_agent *ret)
 {
 	static const char *const lines[] = {"history: disk full, 12 records lost"};
@@ -46,6 +58,8 @@ void agent_view(struct agent *a, struct view_agent *ret)
 		.db_path = "/var/lib/foreshape/history.db",
 		.policies_dir = "/etc/foreshape/policies.d",
 		.history_lost = 12,
+		.plan = &fake_whole,
+		.host = &fake_host,
 	};
 }
 

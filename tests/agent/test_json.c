@@ -28,10 +28,19 @@ static void status_has_the_contract_s_keys(void **state)
 {
 	json_auto_t *status = json_status(NULL);
 	const json_t *services = json_object_get(status, "services"),
-		     *s = json_array_get(services, 0);
+		     *s = json_array_get(services, 0),
+		     *links = json_object_get(json_object_get(status, "host"), "links");
 
 	assert_true(has_keys(
-		status, "schema mode pid worker_pid uptime_s degraded services db history_lost"));
+		status,
+		"schema mode pid worker_pid uptime_s degraded host services db history_lost"));
+	assert_true(
+		has_keys(json_object_get(status, "host"),
+			 "planned_mcpu contention left_mcpu unused_mcpu left_bytes unused_bytes"));
+	assert_float_equal(
+		json_number_value(json_object_get(json_array_get(links, 0), "unused_bits_per_s")),
+		20e6, 1e-3);
+	assert_true(json_is_null(json_object_get(json_array_get(links, 1), "left_bits_per_s")));
 	assert_int_equal(json_array_size(services), 2);
 	assert_true(has_keys(
 		s, "name tier effective_tier cgroup owner cpu memory bandwidth slo present"));

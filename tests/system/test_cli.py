@@ -168,6 +168,8 @@ degraded: history: disk full, 12 records lost
 SERVICE               TIER    CPU LIMIT   q50..q99  MEM LIMIT bit/s    SLO  BURN
 checkout              gold   0.81     - 0.75..1.20 212M    2G   12M 99.93% -/1.4
 batch-of-a-very-lo... bronze    -  0.50          -    -     -     -      -     -
+left for bronze: CPU 1.24 (0.62 unused), memory 3.5G (3G unused),
+    eth0 80M (20M unused)
 """
 GOLDEN_APIS = """\
 SERVICE  API                  REQUESTS RATE/s ERRORS   p50   p90   p99 CPU/REQ
@@ -438,6 +440,11 @@ def check_metrics(agent):
     check("burn rates by route and window, those known", burns == [
         'service="checkout",window="fast"} 0.9', 'service="checkout",window="slow"} 0.8',
         'service="checkout",route="POST /v1/orders/{id}",window="slow"} 1.4'], burns)
+    left = [line[len("foreshape_left_"):] for line in text.splitlines() if line.startswith("foreshape_left_")]
+    check("what is left for bronze, where known", left == [
+        "cpu_cores 1.24", "unused_cpu_cores 0.62", f"memory_bytes {7 << 29}", f"unused_memory_bytes {3 << 30}",
+        'link_bytes_per_second{interface="eth0"} 10000000',
+        'unused_link_bytes_per_second{interface="eth0"} 2500000'], left)
     promtool = shutil.which("promtool") or os.environ.get("PROMTOOL")
     if promtool:
         r = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True)

@@ -26,7 +26,8 @@ memory: {{ floor: 16MiB, ceiling: 512MiB }}
 """
 LATENCY = "p50 p90 p99 p999 mean max"
 KEYS = {
-    "status": "schema mode pid worker_pid uptime_s degraded services",
+    "status": "schema mode pid worker_pid uptime_s degraded host services",
+    "host": "planned_mcpu contention left_mcpu unused_mcpu left_bytes unused_bytes links",
     "service": "name tier effective_tier cgroup owner cpu memory bandwidth slo",
     "cpu": "usage_mcpu limit_mcpu weight throttled_ratio demand_mcpu",
     "memory": "usage_bytes limit_bytes high_bytes demand_bytes",
@@ -69,6 +70,7 @@ def wrong_words():
 def keys_are_there():
     status, apis = w.json("status"), w.json("apis")
     has("status", status)
+    has("host", status["host"])
     service = status["services"][0]
     has("service", service)
     for part in ("cpu", "memory", "bandwidth"):
