@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* json_explain.c - why each knob of a service has its value; and the known events. */
+#include <math.h>
+
 #include "agent/base/util.h"
 #include "agent/json.h"
 #include "shaping/reason.h"
@@ -51,6 +53,23 @@ static json_t *knob_json(enum knob knob, const struct view_knob *v)
 		v->decision_id ? json_integer(v->decision_id) : json_null());
 }
 
+/* How far ahead is planned, and how long the service took to be warm: it is no less than that. */
+static json_t *lead_json(struct agent *a, size_t i)
+{
+	const struct warmup_learned *start, *burst;
+	struct lead_report r;
+
+	if (controller_lead(agent_controller(a), (uint32_t)i, &r) < 0)
+		return json_null();
+	start = &r.learned[WARMUP_START];
+	burst = &r.learned[WARMUP_BURST];
+	return json_pack(
+		"{s:o, s:b, s:o, s:o, s:o, s:o}", "lead_ns", json_count(r.lead_ns), "auto",
+		r.is_auto, "after_start_s", json_number(start->seen ? start->seconds : NAN),
+		"starts", json_count(start->seen), "after_burst_s",
+		json_number(burst->seen ? burst->seconds : NAN), "bursts", json_count(burst->seen));
+}
+
 json_t *json_explain(struct agent *a, size_t i)
 {
 	struct view_service s = {};
@@ -63,9 +82,9 @@ json_t *json_explain(struct agent *a, size_t i)
 		if (agent_view_knob(a, i, (enum knob)k, &v) && v.entry)
 			json_array_append_new(knobs, knob_json((enum knob)k, &v));
 	}
-	return json_pack("{s:i, s:o, s:o, s:o, s:o}", "schema", 1, "service", json_text(s.name),
-			 "tier", json_text(s.tier), "effective_tier", json_text(s.effective_tier),
-			 "knobs", knobs);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", 1, "service",
+			 json_text(s.name), "tier", json_text(s.tier), "effective_tier",
+			 json_text(s.effective_tier), "lead", lead_json(a, i), "knobs", knobs);
 }
 
 json_t *json_events(struct agent *a)

@@ -23,6 +23,7 @@
 #define POLICY_MAX_FILES     256
 #define POLICY_MAX_BYTES     (256 * KIB) /* a file */
 
+#define POLICY_AUTO       0 /* of a number whose range is above: left to the agent */
 #define POLICY_NAME_MAX   64
 #define POLICY_PATH_MAX   256
 #define POLICY_ROUTE_MAX  256
@@ -89,7 +90,7 @@ struct policy_bandwidth {
 };
 
 struct policy_forecast {
-	uint64_t lead_ns;  /* 30 s where not given */
+	uint64_t lead_ns;  /* POLICY_AUTO: at least 30 s, learned; also where not given */
 	double quantile;   /* NAN where not given: the tier's */
 	double short_cost; /* of a step, in means of the use; NAN where not given: by quantile */
 	struct policy_pos at;

@@ -251,8 +251,9 @@ static bool read_number(const struct schema_key *key, const char *text, void *fi
 	char near[64];
 	int r;
 
-	if (key->may_be_unlimited && streq(text, "unlimited")) {
-		v.whole = UNLIMITED;
+	if ((key->may_be_unlimited && streq(text, "unlimited")) ||
+	    (key->may_be_auto && streq(text, "auto"))) {
+		v.whole = key->may_be_auto ? POLICY_AUTO : UNLIMITED;
 		store_number(key->type, &v, field);
 		return true;
 	}

@@ -46,6 +46,7 @@ struct schema_key {
 	const char *lowest, *highest; /* range, spelled as a value; NULL: none */
 	bool open_range;              /* the ends do not belong to it */
 	bool may_be_unlimited;        /* "unlimited" is a value */
+	bool may_be_auto;             /* "auto" is one: POLICY_AUTO */
 	bool required;
 	const char
 		*otherwise; /* the default, spelled as a value; NULL: unlimited, unset or empty */

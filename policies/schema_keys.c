@@ -105,9 +105,11 @@ static const struct schema_map bandwidth_map = { KEYS(bandwidth_keys), .check = 
 
 static const struct schema_key forecast_keys[] = {
 	{ .name = "lead", .type = &scalar_duration_ns, AT(policy_forecast, lead_ns), .lowest = "1s", .highest = "24h",
-	  .otherwise = "30s", .example = "lead: 30s", .also = "horizon ahead leadtime",
+	  .may_be_auto = true, .otherwise = "auto", .example = "lead: 30s", .also = "horizon ahead leadtime",
 	  .help = "How long before a need the limits are raised. What has to be there so long before a ramp begins, for "
-		  "its top, takes the ramp's length more. At most the host's largest horizon." },
+		  "its top, takes the ramp's length more. At most the host's largest horizon. With auto it is 30s, or "
+		  "longer, up to 5min, where the service has twice in a row taken longer after a start or a jump of its load "
+		  "until a request cost the CPU it usually does." },
 	{ .name = "quantile", .type = &scalar_ratio, AT(policy_forecast, quantile), .lowest = "0", .highest = "1",
 	  .open_range = true, .absent = "the tier's", .example = "quantile: 0.99", .also = "percentile level",
 	  .help = "How sure the service must be of its resources: the quantile of its demand that is planned for." },

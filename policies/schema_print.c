@@ -31,6 +31,8 @@ static void print_form(FILE *out, const struct schema_key *key)
 			key->lowest, key->highest);
 	if (key->may_be_unlimited)
 		fprintf(out, ", or unlimited");
+	if (key->may_be_auto)
+		fprintf(out, ", or auto");
 }
 
 static const char *default_of(const struct schema_key *key)

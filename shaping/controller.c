@@ -17,7 +17,7 @@ static int new_ladder(const struct controller *c, const struct service_state *s,
 {
 	struct ladder_conf conf;
 
-	ladder_conf(kind, c->period_ns, s->policy->forecast.lead_ns, &conf);
+	ladder_conf(kind, c->period_ns, s->lead_ns, &conf);
 	/* So that no tick is the one at which all of the host's series take a step. */
 	conf.phase = (unsigned int)((size_t)(s->policy - c->set->services) + nth);
 	return ladder_new(&conf, ret);
@@ -49,6 +49,7 @@ static void start_kept(const struct controller *c, struct service_state *s)
 	s->kept.utilisation = c->set->host.target_utilisation;
 	s->kept.tier = s->policy->auto_tier ? s->policy->tier_min : s->policy->tier;
 	demand_init(&s->kept.demand);
+	warmup_init(&s->kept.warmup);
 	for (size_t i = 0; i < s->n_apis; i++)
 		s->apis[i].slot = -1;
 }
@@ -84,7 +85,6 @@ int service_new(const struct controller *c, const struct policy_service *policy,
 		struct service_state *ret)
 {
 	struct service_state *s = ret;
-	uint64_t lead;
 	int r;
 
 	*s = (struct service_state){.policy = policy, .n_apis = policy->n_apis + 1};
@@ -93,6 +93,7 @@ int service_new(const struct controller *c, const struct policy_service *policy,
 	s->requests = calloc(s->n_slots, sizeof(*s->requests));
 	if (!s->apis || !s->requests)
 		return -ENOMEM;
+	(void)lead_follow(c, s);
 	r = cost_new(s->n_slots, &s->cost);
 	if (r == 0)
 		r = price_new(policy, &s->price);
@@ -101,9 +102,7 @@ int service_new(const struct controller *c, const struct policy_service *policy,
 	if (r < 0)
 		return r;
 	start_kept(c, s);
-	/* A need that starts a lead from now is in the step after the lead's. */
-	lead = policy->forecast.lead_ns / s->cpu.step_ns[0] + 1;
-	s->lead_steps = (unsigned int)clamp_u64(lead, 1, MIN(s->cpu.horizon[0], LEAD_MAX_STEPS));
+	(void)lead_follow(c, s);
 	service_event_clear(s);
 	return 0;
 }
@@ -290,7 +289,22 @@ int controller_demand(const struct controller *c, uint32_t service, enum demand_
 
 uint64_t controller_lead_ns(const struct controller *c, uint32_t service)
 {
-	return service < c->n ? c->services[service].policy->forecast.lead_ns : 0;
+	return service < c->n ? c->services[service].lead_ns : 0;
+}
+
+int controller_lead(const struct controller *c, uint32_t service, struct lead_report *ret)
+{
+	const struct service_state *s;
+
+	if (service >= c->n)
+		return -ENOENT;
+	s = &c->services[service];
+	*ret = (struct lead_report){
+		.lead_ns = s->lead_ns,
+		.is_auto = s->policy->forecast.lead_ns == POLICY_AUTO,
+	};
+	memcpy(ret->learned, s->kept.warmup.learned, sizeof(ret->learned));
+	return 0;
 }
 
 int controller_anomaly(const struct controller *c, uint32_t service, int api, size_t clock,

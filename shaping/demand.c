@@ -41,7 +41,7 @@ static unsigned int lead_on(const struct service_state *s, const struct ladder *
 {
 	uint64_t step_ns = l->step_ns[clock], from_ns = clock == 0 ? 0 : l->part[clock].elapsed_ns;
 	uint64_t unsure = clock > 0 && step_ns <= MINUTES_NS ? UNSURE_STEPS : 0;
-	uint64_t steps = (from_ns + s->policy->forecast.lead_ns) / step_ns + 1 + unsure;
+	uint64_t steps = (from_ns + s->lead_ns) / step_ns + 1 + unsure;
 
 	return (unsigned int)clamp_u64(steps, 1, l->horizon[clock]);
 }

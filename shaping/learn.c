@@ -273,8 +273,8 @@ static void find_near(struct service_state *s, int64_t now_real_ns)
 	for (size_t i = 0; i < s->n_events; i++) {
 		int64_t in_ns = ns_between(now_real_ns, s->events[i].starts_real_ns);
 
-		s->event_near |= in_ns <= (int64_t)s->policy->forecast.lead_ns &&
-				 ns_after(in_ns, s->events[i].lasts_ns) > 0;
+		s->event_near |=
+			in_ns <= (int64_t)s->lead_ns && ns_after(in_ns, s->events[i].lasts_ns) > 0;
 	}
 }
 
@@ -299,6 +299,7 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 		learn_apis(s, ts, interval_ns);
 	else
 		skip_apis(s, interval_ns);
+	lead_learn(c, s, ts, interval_ns);
 	if (s->apis_seen && !c->gap)
 		learn_cost(s, ts, interval_ns);
 	find_near(s, in->now_real_ns);

@@ -94,7 +94,8 @@ static void take_some_apis(struct service_state *to, struct service_state *from)
 	}
 }
 
-static void take_kept(struct service_state *to, struct service_state *from)
+static void take_kept(const struct controller *c, struct service_state *to,
+		      struct service_state *from)
 {
 	enum tier tier = (enum tier)to->kept.tier;
 
@@ -105,19 +106,19 @@ static void take_kept(struct service_state *to, struct service_state *from)
 	/* The likely demand is enough for a limit that an objective watches, and for that alone. */
 	if (follows_slo(from) && !follows_slo(to))
 		to->kept.level_less = 0;
+	(void)lead_follow(c, to);
 	if (to->lead_steps != from->lead_steps)
 		demand_init(&to->kept.demand);
 }
 
-void service_take(struct service_state *to, struct service_state *from)
+void service_take(const struct controller *c, struct service_state *to, struct service_state *from)
 {
 	take_ladder(&to->cpu, &from->cpu);
 	take_ladder(&to->memory, &from->memory);
 	take_ladder(&to->tx, &from->tx);
 	if (to->price && from->price)
 		*to->price = *from->price;
-	to->lead_steps = MIN(to->lead_steps, to->cpu.horizon[0]);
-	take_kept(to, from);
+	take_kept(c, to, from);
 	if (same_apis(to, from))
 		take_all_apis(to, from);
 	else
@@ -136,7 +137,7 @@ int controller_reload(struct controller *old, const struct policy_set *set,
 	for (size_t i = 0; i < c->n; i++)
 		for (size_t k = 0; k < old->n; k++)
 			if (streq(c->services[i].policy->name, old->services[k].policy->name))
-				service_take(&c->services[i], &old->services[k]);
+				service_take(c, &c->services[i], &old->services[k]);
 	own = c->network;
 	c->network = old->network;
 	old->network = own;

@@ -211,7 +211,8 @@ static void load_apis(struct reader *r, struct service_state *s)
 }
 
 /* What is not sound is left out, as if the service were new. */
-static void load_kept(const struct service_head *h, const void *bytes, struct service_state *s)
+static void load_kept(const struct controller *c, const struct service_head *h, const void *bytes,
+		      struct service_state *s)
 {
 	struct service_kept kept;
 	uint32_t tier = s->kept.tier;
@@ -223,17 +224,19 @@ static void load_kept(const struct service_head *h, const void *bytes, struct se
 	if (!s->policy->auto_tier || s->kept.tier > s->policy->tier_min ||
 	    s->kept.tier < s->policy->tier_max)
 		s->kept.tier = tier;
+	(void)lead_follow(c, s);
 	if (h->lead_steps != s->lead_steps || !demand_is_sound(&s->kept.demand))
 		demand_init(&s->kept.demand);
 }
 
-static void load_service(struct reader *r, const struct service_head *h, struct service_state *s)
+static void load_service(const struct controller *c, struct reader *r, const struct service_head *h,
+			 struct service_state *s)
 {
 	const void *kept = get(r, sizeof(s->kept));
 
 	if (!kept)
 		return;
-	load_kept(h, kept, s);
+	load_kept(c, h, kept, s);
 	for (size_t k = 0; k < 3; k++)
 		load_ladder(r, service_ladder(s, k));
 	load_price(r, s);
@@ -286,7 +289,7 @@ int controller_load(struct controller *c, const void *buf, size_t size)
 			return -EINVAL;
 		for (size_t k = 0; k < c->n; k++)
 			if (streq(c->services[k].policy->name, sh.name))
-				load_service(&one, &sh, &c->services[k]);
+				load_service(c, &one, &sh, &c->services[k]);
 	}
 	return 0;
 }

@@ -42,6 +42,7 @@ struct service_kept {
 	struct slo_window slo;
 	double utilisation;          /* of planned CPU, learned */
 	double level_less;           /* the demand is read at its quantile less this, learned */
+	struct warmup warmup;        /* after starts and bursts, learned */
 	struct curve curve;          /* of its objective, where a tight limit has to keep one */
 	double planned_mcpu;         /* by the tick before */
 	double asked_mcpu;           /* demand, by the tick before */
@@ -100,6 +101,7 @@ struct service_state {
 	struct known_event events[KNOWN_EVENTS];
 	size_t n_events;
 	bool tell_anew; /* the series may know others: at the next tick they learn of these alone */
+	uint64_t lead_ns; /* as the policy says or as learned */
 	unsigned int lead_steps;
 	size_t tenant; /* of controller.tenants */
 	size_t place;  /* in controller.by_tenant */
@@ -258,7 +260,7 @@ const struct tenant_tier *tenant_short(const struct controller *c, const struct 
 				       enum tenant_resource resource);
 
 /* reload.c: moves what @from has learned to @to, a service of equal name. */
-void service_take(struct service_state *to, struct service_state *from);
+void service_take(const struct controller *c, struct service_state *to, struct service_state *from);
 
 /* All ladders of a service in a fixed order; NULL past the last. */
 struct ladder *service_ladder(const struct service_state *s, size_t k);
@@ -284,6 +286,16 @@ void network_give(struct controller *c, struct gru_fit *fit);
 
 /* learn.c: one interval of service @i into series, cost model, objective windows. */
 void learn(struct controller *c, size_t i, const struct tick_input *in);
+
+/*
+ * lead.c: how far ahead to plan for a service, in s->lead_ns and s->lead_steps: once it is made and
+ * whenever what was learned may be other. True where it changed; forecasts that wait for their end
+ * are of another lead then, and dropped.
+ */
+bool lead_follow(const struct controller *c, struct service_state *s);
+/* One interval, before its costs are learned. */
+void lead_learn(const struct controller *c, struct service_state *s, const struct tick_service *ts,
+		uint64_t interval_ns);
 
 /* demand.c: forecasts into s->demand_mcpu and the plan's service. After learn. */
 void demand(struct controller *c, size_t i);

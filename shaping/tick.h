@@ -16,6 +16,7 @@
 #include "shaping/knob.h"
 #include "shaping/reason.h"
 #include "shaping/slo.h"
+#include "shaping/warmup.h"
 
 #define TICK_MAX_INPUTS 12 /* named numbers behind one decision */
 
@@ -216,6 +217,13 @@ int controller_past(const struct controller *c, uint32_t service, int api, uint6
 int controller_demand(const struct controller *c, uint32_t service, enum demand_kind kind,
 		      enum demand_resource resource, struct demand_report *ret);
 uint64_t controller_lead_ns(const struct controller *c, uint32_t service); /* 0: none such */
+/* The same with what it comes from, learned in any case. Returns 0, -ENOENT. */
+struct lead_report {
+	uint64_t lead_ns;
+	bool is_auto; /* follows what was learned, else the policy */
+	struct warmup_learned learned[WARMUP_KINDS];
+};
+int controller_lead(const struct controller *c, uint32_t service, struct lead_report *ret);
 
 /*
  * What was found in the series of the same name on clock @clock (0: the shortest). Returns 0, or

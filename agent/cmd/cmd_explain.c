@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cmd_explain.c - foreshape explain: why a knob has its value, now or at a decision of the past. */
+#include <math.h>
 #include <string.h>
 
 #include "agent/base/parse.h"
@@ -100,6 +101,29 @@ static void print_knob(const json_t *knob)
 	print_why(knob);
 }
 
+static struct shown seconds_of(const json_t *s)
+{
+	double v = show_number(s);
+	struct shown none = {"-"};
+
+	return isfinite(v) ? show_ns((uint64_t)(v + 0.5) * NS_PER_S) : none;
+}
+
+static void print_lead(const json_t *lead)
+{
+	double lead_ns = show_number(json_object_get(lead, "lead_ns"));
+	bool is_auto = json_is_true(json_object_get(lead, "auto"));
+
+	if (!isfinite(lead_ns))
+		return;
+	printf("planned %s ahead (%s): warm %s after a start (%lld), %s after a burst (%lld)\n",
+	       show_ns((uint64_t)lead_ns).text, is_auto ? "auto" : "policy",
+	       seconds_of(json_object_get(lead, "after_start_s")).text,
+	       json_integer_value(json_object_get(lead, "starts")),
+	       seconds_of(json_object_get(lead, "after_burst_s")).text,
+	       json_integer_value(json_object_get(lead, "bursts")));
+}
+
 static void print_service(const json_t *answer)
 {
 	const json_t *knobs = json_object_get(answer, "knobs"), *knob;
@@ -114,6 +138,7 @@ static void print_service(const json_t *answer)
 		       show_text(json_object_get(answer, "cgroup"), "(none)"));
 		return;
 	}
+	print_lead(json_object_get(answer, "lead"));
 	if (json_array_size(knobs) == 0)
 		printf("no plan yet: the first one is made within seconds\n");
 	json_array_foreach (knobs, i, knob) {
@@ -194,7 +219,8 @@ const struct cmd cmd_explain = {
 	.name = "explain",
 	.args = "SERVICE | ID",
 	.help = "why a limit has its value: inputs, policy line, refusals",
-	.more = "Of a service: each of its knobs with the value in force, the one before foreshape first wrote it, "
+	.more = "Of a service: how far ahead is planned, and how long it took after a start and after a jump of "
+		"its load until requests cost the CPU they usually do (and how many of these were seen); each of its knobs with the value in force, the one before foreshape first wrote it, "
 		"the reason with the numbers behind it, the line of the policy that decided, and what was "
 		"considered and not done. Of a number, as 'foreshape history' shows them: that decision, with "
 		"what was written for it; this also works when no agent runs.",

@@ -101,7 +101,14 @@ static void explain_has_the_contract_s_keys(void **state)
 	json_auto_t *explain = json_explain(NULL, 0);
 	const json_t *knob = json_array_get(json_object_get(explain, "knobs"), 0);
 
-	assert_true(has_keys(explain, "schema service knobs"));
+	assert_true(has_keys(explain, "schema service lead knobs"));
+	assert_true(has_keys(json_object_get(explain, "lead"),
+			     "lead_ns auto after_start_s starts after_burst_s bursts"));
+	assert_float_equal(json_number_value(json_object_get(json_object_get(explain, "lead"),
+							     "after_start_s")),
+			   40, 1e-9);
+	assert_true(
+		json_is_null(json_object_get(json_object_get(explain, "lead"), "after_burst_s")));
 	assert_true(has_keys(knob, "knob value baseline reason inputs policy refused"));
 	assert_string_equal(json_string_value(json_object_get(knob, "policy")), "checkout.yaml:14");
 	assert_int_equal(json_array_size(json_object_get(knob, "refused")), 2);

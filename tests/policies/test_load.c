@@ -132,7 +132,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_true(s->memory.ceiling_bytes == UNLIMITED);
 	assert_string_equal(s->bandwidth.interface, "");
 	assert_true(s->bandwidth.ceiling_bits_per_s == UNLIMITED);
-	assert_int_equal(s->forecast.lead_ns, 30 * NS_PER_S);
+	assert_int_equal(s->forecast.lead_ns, POLICY_AUTO);
 	assert_true(isnan(s->forecast.quantile));
 }
 

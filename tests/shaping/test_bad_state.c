@@ -47,6 +47,9 @@ static const struct {
 	KEPT(io_stalled),
 	KEPT(io_most),
 	KEPT(curve.recent_answers),
+	KEPT(warmup.load_mcpu),
+	KEPT(warmup.phase.age_s),
+	KEPT(warmup.learned[WARMUP_START].seconds),
 	KEPT(curve.before),
 	KEPT(knobs[KNOB_CPU_MAX].burn_before),
 };

@@ -182,6 +182,7 @@ unattributed: tls 41 unseen_listener 1
 """
 GOLDEN_EXPLAIN = """\
 checkout, gold
+planned 45 s ahead (auto): warm 40 s after a start (3), - after a burst (0)
 cpu.max 1.30 CPUs (before foreshape: unlimited), decision 77
     forecast_raise: forecast demand over the lead horizon needs more
     from demand_q99_mcpu=1200.5 target_utilisation=0.7

@@ -36,7 +36,7 @@ KEYS = {
     "apis": "schema apis slo unattributed",
     "api": "service route requests responses aborted errors bytes_in bytes_out in_flight"
            " rate_per_s ttfb_us total_us cpu_us_per_request",
-    "explain": "schema service knobs",
+    "explain": "schema service lead knobs",
     "knob": "knob value baseline reason inputs policy refused",
     "history": "schema rows",
     "row": "id at_real_ns service knob before after errno reason",
