@@ -123,7 +123,7 @@ struct service_state {
 	double above_mcpu;  /* that APIs are kept above their medians at the service's tier ... */
 	double less_mcpu;   /* ... and what those of weaker tiers do without of it */
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
-	double spare_mcpu;            /* that idles for now, over what it got of what it wants */
+	double spare_mcpu;           /* that idles for now, over what it got of what it wants */
 	double protected_bytes;      /* of its memory, what the plan has room to protect */
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
@@ -220,8 +220,8 @@ struct clamp_bounds guard_bounds(const struct controller *c, const struct servic
 
 /*
  * loan.c: whether the limit of @s is lent to while requests wait: under an objective in cap mode,
- * where costs are known and the guard is there to do it. loan_guard decides what the guard does then, as tick_guard; the knob
- * is known, ours and a limit.
+ * where costs are known and the guard is there to do it. loan_guard decides what the guard does
+ * then, as tick_guard; the knob is known, ours and a limit.
  */
 bool loan_applies(const struct controller *c, const struct service_state *s);
 bool loan_guard(struct controller *c, uint32_t service, const struct tick_service *ts,
