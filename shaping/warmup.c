@@ -88,12 +88,13 @@ static void judge(struct warmup *w, const struct warmup_window *v, double load)
 {
 	struct warmup_phase *p = &w->phase;
 
-	if (v->is_unknown || load < JUDGED_MCPU)
-		return;
-	if (load < KEPT_PART * p->most_mcpu) {
+	/* A cost that is not known yet is being learned from the warm-up itself. */
+	if (v->is_unknown || load < KEPT_PART * p->most_mcpu) {
 		stop(w);
 		return;
 	}
+	if (load < JUDGED_MCPU)
+		return;
 	p->most_mcpu = fmax(p->most_mcpu, load);
 	if (v->cpu_us > WARM_BELOW * v->usual_us)
 		p->warm_s = -1;
