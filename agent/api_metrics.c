@@ -94,6 +94,11 @@ static double service_memory(const struct view_service *s)
 	return s->memory_usage_bytes;
 }
 
+static double service_working_set(const struct view_service *s)
+{
+	return s->plan ? s->plan->working_set_bytes : NAN;
+}
+
 static double service_memory_limit(const struct view_service *s)
 {
 	return limit_of(s->memory_limit_bytes, 1);
@@ -132,7 +137,8 @@ static const struct service_metric service_rows[] = {
 	{ "service_cpu_demand_cores", "Forecast peak CPU over the lead horizon, quantile 0.99.", service_cpu_demand },
 	{ "service_cpu_throttled_ratio", "Share of CPU periods throttled.", service_throttled },
 	{ "service_memory_bytes", "Memory in use.", service_memory },
-	{ "service_memory_demand_bytes", "Forecast peak memory over the lead horizon, quantile 0.99.", service_memory_demand },
+	{ "service_working_set_bytes", "Memory in use that is not idle file cache.", service_working_set },
+	{ "service_memory_demand_bytes", "Forecast peak working set over the lead horizon, quantile 0.99.", service_memory_demand },
 	{ "service_memory_limit_bytes", "Memory limit in force.", service_memory_limit },
 	{ "service_sent_bytes_per_second", "Network bytes sent.", service_sent },
 	{ "service_sent_demand_bytes_per_second", "Forecast peak of bytes sent over the lead horizon, quantile 0.99.", service_sent_demand },

@@ -18,8 +18,10 @@ static json_t *cpu_json(const struct view_service *s)
 
 static json_t *memory_json(const struct view_service *s)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "usage_bytes", json_number(s->memory_usage_bytes),
-			 "limit_bytes", json_limit(s->memory_limit_bytes), "high_bytes",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "usage_bytes",
+			 json_number(s->memory_usage_bytes), "working_set_bytes",
+			 json_number(s->plan ? s->plan->working_set_bytes : NAN), "limit_bytes",
+			 json_limit(s->memory_limit_bytes), "high_bytes",
 			 json_limit(s->memory_high_bytes), "demand_bytes",
 			 json_quantiles(s->plan ? &s->plan->demand_bytes : NULL));
 }

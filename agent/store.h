@@ -66,6 +66,7 @@ struct store_sample { /* one service, one second */
 	const char *route; /* NULL: the service as a whole (CPU, memory, network) */
 	/* Service rows; NAN where not measured. */
 	double cpu_mcpu, throttled_ratio, memory_bytes, tx_bits_per_s, psi_cpu, psi_memory, psi_io;
+	double working_set_bytes;
 	/* Route rows. */
 	uint64_t requests, responses[5], aborted, bytes_in, bytes_out;
 	double in_flight, ttfb_p50_us, ttfb_p99_us, total_p50_us, total_p99_us, cpu_us_per_request;

@@ -37,8 +37,9 @@ static const struct {
 	bool sample; /* ?1 seconds, ?2 service, ?3 route */
 } rows[RECORD_KINDS] = {
 	[RECORD_SERVICE_SAMPLE] = { "INSERT OR REPLACE INTO service_sample (step_s, at_real_s, series, seconds,"
-		" cpu_mcpu, throttled_ratio, memory_bytes, tx_bits_per_s, psi_cpu, psi_memory, psi_io) VALUES"
-		" (1, ?1, (SELECT id FROM series WHERE service = ?2 AND route = ?3), 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		" cpu_mcpu, throttled_ratio, memory_bytes, tx_bits_per_s, psi_cpu, psi_memory, psi_io,"
+		" working_set_bytes) VALUES (1, ?1, (SELECT id FROM series WHERE service = ?2 AND route = ?3), 1, ?4, ?5,"
+		" ?6, ?7, ?8, ?9, ?10, ?11)",
 		true },
 	[RECORD_ROUTE_SAMPLE] = { "INSERT OR REPLACE INTO route_sample (step_s, at_real_s, series, seconds,"
 		" requests, responses_1xx, responses_2xx, responses_3xx, responses_4xx, responses_5xx, aborted,"

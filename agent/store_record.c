@@ -21,8 +21,9 @@ static const char *route_name(const char *route)
 
 static void service_sample(struct store *s, const struct store_sample *v)
 {
-	const double gauges[] = {v->cpu_mcpu, v->throttled_ratio, v->memory_bytes, v->tx_bits_per_s,
-				 v->psi_cpu,  v->psi_memory,      v->psi_io};
+	const double gauges[] = {v->cpu_mcpu,      v->throttled_ratio,  v->memory_bytes,
+				 v->tx_bits_per_s, v->psi_cpu,          v->psi_memory,
+				 v->psi_io,        v->working_set_bytes};
 	struct records *q = store_begin(s, LANE_BULK, RECORD_SERVICE_SAMPLE);
 
 	record_int(q, seconds(v->at_real_ns));

@@ -106,10 +106,14 @@ static const char version_3[] =
 "CREATE TABLE planner_tape (begun_real_ns INTEGER NOT NULL, part INTEGER NOT NULL,\n"
 "  at_real_ns INTEGER NOT NULL, told BLOB NOT NULL, PRIMARY KEY (begun_real_ns, part)) STRICT;\n"
 "CREATE INDEX planner_tape_at ON planner_tape (at_real_ns);\n";
+
+static const char version_4[] =
+"ALTER TABLE service_sample ADD COLUMN working_set_bytes REAL;\n"
+"ALTER TABLE service_sample ADD COLUMN working_set_bytes_max REAL;\n";
 /* clang-format on */
 
 /* Row i brings version i to i + 1. */
-static const char *const migrations[STORE_VERSION] = {version_1, version_2, version_3};
+static const char *const migrations[STORE_VERSION] = {version_1, version_2, version_3, version_4};
 
 int store_sql_errno(int code)
 {

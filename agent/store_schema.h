@@ -9,7 +9,7 @@
 #include "agent/base/err.h"
 
 #define STORE_APPLICATION_ID 0x46736831 /* "Fsh1" */
-#define STORE_VERSION        3          /* PRAGMA user_version */
+#define STORE_VERSION        4          /* PRAGMA user_version */
 
 /*
  * Brings @db to STORE_VERSION, each step and the new version in one transaction. Returns 0;

@@ -32,7 +32,8 @@ static const char *const rolls[] = {
 	     MEAN("cpu_mcpu") MOST("cpu_mcpu") MEAN("throttled_ratio") MOST("throttled_ratio")
 	     MEAN("memory_bytes") MOST("memory_bytes") MEAN("tx_bits_per_s") MOST("tx_bits_per_s")
 	     MEAN("psi_cpu") MOST("psi_cpu") MEAN("psi_memory") MOST("psi_memory")
-	     MEAN("psi_io") "max(coalesce(psi_io_max, psi_io))"),
+	     MEAN("psi_io") MOST("psi_io") MEAN("working_set_bytes")
+	     "max(coalesce(working_set_bytes_max, working_set_bytes))"),
 	ROLL("route_sample",
 	     "sum(requests), sum(responses_1xx), sum(responses_2xx), sum(responses_3xx), sum(responses_4xx),"
 	     " sum(responses_5xx), sum(aborted), sum(bytes_in), sum(bytes_out), "
@@ -47,7 +48,7 @@ static const char *const rolls[] = {
  */
 static const char fill_actual[] =
 	"UPDATE forecast AS f SET actual = (SELECT CASE f.series WHEN 'cpu_mcpu' THEN v.cpu_mcpu"
-	" WHEN 'memory_bytes' THEN v.memory_bytes WHEN 'tx_bits_per_s' THEN v.tx_bits_per_s"
+	" WHEN 'memory_bytes' THEN coalesce(v.working_set_bytes, v.memory_bytes) WHEN 'tx_bits_per_s' THEN v.tx_bits_per_s"
 	" ELSE ifnull((SELECT 1.0 * r.requests FROM series rs JOIN route_sample r ON r.series = rs.id"
 	" WHERE rs.service = f.service AND rs.route = f.series AND r.step_s = f.step_s"
 	" AND r.at_real_s = f.target_real_s), 0) / v.seconds END"
@@ -61,7 +62,7 @@ static const char fill_actual[] =
  */
 static const char fill_demand[] =
 	"UPDATE demand AS d SET actual = (SELECT iif(count(x) >= 0.9 * d.lead_s, max(x), NULL) FROM"
-	" (SELECT CASE d.resource WHEN 'cpu_mcpu' THEN v.cpu_mcpu WHEN 'memory_bytes' THEN v.memory_bytes"
+	" (SELECT CASE d.resource WHEN 'cpu_mcpu' THEN v.cpu_mcpu WHEN 'memory_bytes' THEN coalesce(v.working_set_bytes, v.memory_bytes)"
 	" ELSE v.tx_bits_per_s END AS x FROM service_sample v WHERE v.step_s = 1"
 	" AND v.at_real_s > d.at_real_s AND v.at_real_s <= d.at_real_s + d.lead_s"
 	" AND v.series = (SELECT id FROM series WHERE service = d.service AND route = '')))"

@@ -7,10 +7,10 @@
 
 /* A field more is one more to record. */
 _Static_assert(sizeof(struct tick_service) ==
-		       8 + 14 * sizeof(uint64_t) + 2 * KNOB_COUNT * sizeof(uint64_t) + 16 + 8,
+		       8 + 17 * sizeof(uint64_t) + 2 * KNOB_COUNT * sizeof(uint64_t) + 16 + 8,
 	       "tape_flatten knows all of it");
 _Static_assert(sizeof(struct tick_api) == 8 * sizeof(uint64_t), "put_apis knows all of it");
-_Static_assert(18 + 2 * KNOB_COUNT == TAPE_FIELDS, "as many as there are");
+_Static_assert(21 + 2 * KNOB_COUNT == TAPE_FIELDS, "as many as there are");
 
 void tape_flatten(const struct tick_service *ts, uint64_t f[TAPE_FIELDS])
 {
@@ -23,6 +23,9 @@ void tape_flatten(const struct tick_service *ts, uint64_t f[TAPE_FIELDS])
 		ts->memory_bytes,
 		ts->anon_bytes,
 		ts->file_bytes,
+		ts->shmem_bytes,
+		ts->inactive_file_bytes,
+		ts->refaulted_bytes,
 		ts->psi_cpu_some_us,
 		ts->psi_memory_some_us,
 		ts->psi_memory_full_us,
@@ -53,20 +56,23 @@ void tape_unflatten(const uint64_t f[TAPE_FIELDS], struct tick_service *ts)
 		.memory_bytes = f[5],
 		.anon_bytes = f[6],
 		.file_bytes = f[7],
-		.psi_cpu_some_us = f[8],
-		.psi_memory_some_us = f[9],
-		.psi_memory_full_us = f[10],
-		.psi_io_some_us = f[11],
-		.tx_bytes = f[12],
-		.io_read_bytes = f[13],
-		.io_write_bytes = f[14],
-		.known = (uint32_t)f[15],
-		.yielded = (uint32_t)f[16],
-		.baseline_known = (uint32_t)f[17],
+		.shmem_bytes = f[8],
+		.inactive_file_bytes = f[9],
+		.refaulted_bytes = f[10],
+		.psi_cpu_some_us = f[11],
+		.psi_memory_some_us = f[12],
+		.psi_memory_full_us = f[13],
+		.psi_io_some_us = f[14],
+		.tx_bytes = f[15],
+		.io_read_bytes = f[16],
+		.io_write_bytes = f[17],
+		.known = (uint32_t)f[18],
+		.yielded = (uint32_t)f[19],
+		.baseline_known = (uint32_t)f[20],
 		.apis = apis,
 	};
-	memcpy(ts->knob, f + 18, sizeof(ts->knob));
-	memcpy(ts->baseline, f + 18 + KNOB_COUNT, sizeof(ts->baseline));
+	memcpy(ts->knob, f + 21, sizeof(ts->knob));
+	memcpy(ts->baseline, f + 21 + KNOB_COUNT, sizeof(ts->baseline));
 }
 
 void tape_end(struct tape *t)

@@ -193,5 +193,6 @@ void feedback(struct controller *c, size_t i)
 		auto_tier(c, s);
 	ps->effective_tier = (enum tier)s->kept.tier;
 	ps->cpu_usage_mcpu = s->use_mcpu;
+	ps->working_set_bytes = s->used_bytes;
 	ps->throttled_ratio = isfinite(s->use_mcpu) ? s->throttled : NAN;
 }

@@ -74,7 +74,7 @@ static void learn_cost(struct service_state *s, const struct tick_service *ts, u
 	struct cost_sample sample = {
 		.seconds = (double)interval_ns / (double)NS_PER_S,
 		.cpu_us = ts->missing & MISSING_CPU ? NAN : (double)ts->cpu_usage_us,
-		.memory_bytes = ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes,
+		.memory_bytes = s->used_bytes,
 		.requests = s->slot_requests,
 		.bytes_out = s->slot_bytes,
 		.in_flight_of = s->slot_in_flight,
@@ -290,8 +290,7 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	tell_events(s, in->now_real_ns - (int64_t)interval_ns);
 	learn_cpu(c, s, ts, interval_ns);
 	observe_cpu(s, interval_ns);
-	s->used_bytes = gone || ts->missing & MISSING_MEMORY ? NAN : (double)ts->memory_bytes;
-	ladder_observe(&s->memory, s->used_bytes, interval_ns);
+	learn_memory(s, ts, interval_ns);
 	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);
 	learn_slo(s, ts, interval_ns);
 	s->apis_seen = !gone && !(ts->missing & MISSING_APIS);

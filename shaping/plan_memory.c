@@ -9,23 +9,24 @@
 #define MARGIN_PART      0.1 /* above what is in use */
 #define MARGIN_BYTES     (16 * (double)MIB)
 #define PRESSURE_PART    0.1  /* of the host's memory left: bronze is asked to give some back */
+#define SHORT_OVER       0.95 /* of what there is; wanted less, the host is short no more */
+#define SHORT_HOLD_NS    (30 * NS_PER_S) /* bronze is held down for so long at least */
+#define SQUEEZE_DEADBAND 0.02
 #define BRONZE_GIVES     0.95 /* of its use, a step */
 #define RESERVE_PART     0.05
 #define STALLED_TOO_MUCH 0.1 /* of the time, all tasks waiting for memory */
 #define STALLED_RAISE    1.2
+#define STALLED_HOLD_NS  (60 * NS_PER_S) /* what was given back then is not asked for at once */
 
 static double or_zero(double v)
 {
 	return isfinite(v) && v > 0 ? v : 0;
 }
 
-/* The least a limit may be: what cannot be reclaimed and a margin, or all in use where not known.
- */
+/* The least a limit may be: what cannot be reclaimed, and a margin. */
 static double least_limit(const struct tick_service *ts)
 {
-	uint64_t held = ts->anon_bytes ? ts->anon_bytes : ts->memory_bytes;
-
-	return (double)held * (1 + MARGIN_PART) + MARGIN_BYTES;
+	return held_bytes(ts) * (1 + MARGIN_PART) + MARGIN_BYTES;
 }
 
 double working_set_bytes(const struct plan_service *ps)
@@ -61,6 +62,74 @@ bool memory_claim(const struct controller *c, size_t i, const struct tick_servic
 	return true;
 }
 
+/* Whether bronze was held down for the last forecast. */
+static bool was_short(const struct controller *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct knob_state *ks = &c->services[i].kept.knobs[KNOB_MEMORY_HIGH];
+
+		if (ks->decided && ks->reason == REASON_MEMORY_PRESSURE)
+			return true;
+	}
+	return false;
+}
+
+/* What it is forecast to work with, or does now. */
+static double wanted_bytes(const struct controller *c, size_t i)
+{
+	return fmax(working_set(&c->plan.services[i]), c->services[i].used_bytes);
+}
+
+/*
+ * What cannot be reclaimed of all that is no service's, and the services' forecast working sets:
+ * what is idle of those is in no one's way, since the kernel takes it where it needs some.
+ */
+static void foresee(struct controller *c, const struct tick_input *in)
+{
+	double left = memory_left(c) * (was_short(c) ? SHORT_OVER : 1), sets = 0;
+	double others = fmax(0, (double)c->facts.memory_bytes - c->memory_available_bytes);
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!isfinite(c->services[i].used_bytes))
+			continue;
+		sets += wanted_bytes(c, i);
+		others -= held_bytes(&in->services[i]);
+	}
+	c->memory_wanted_bytes = sets + fmax(others, 0);
+	c->memory_short = c->memory_wanted_bytes > left;
+}
+
+/* Bronze's parts of what gold and silver leave: max-min by weight, what is not there anew. */
+static void share_bronze(struct controller *c)
+{
+	static const double unbounded[TIER_COUNT] = {INFINITY, INFINITY, INFINITY};
+	double left = memory_left(c) - c->memory_wanted_bytes;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct service_state *s = &c->services[i];
+
+		if (s->kept.tier != TIER_BRONZE || !isfinite(s->used_bytes))
+			continue;
+		c->claims[n] = (struct share_claim){
+			.tier = TIER_BRONZE,
+			.floor = (double)s->policy->memory.floor_bytes,
+			.want = wanted_bytes(c, i),
+			.weight = fmax(s->policy->weight, 1e-3),
+		};
+		left += c->claims[n++].want;
+	}
+	share_fill(c->claims, n, fmax(left, 0), unbounded);
+	n = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		struct service_state *s = &c->services[i];
+
+		s->left_bytes = s->kept.tier == TIER_BRONZE && isfinite(s->used_bytes)
+					? c->claims[n++].got
+					: 0;
+	}
+}
+
 void plan_memories(struct controller *c, const struct tick_input *in)
 {
 	size_t n = 0;
@@ -80,6 +149,9 @@ void plan_memories(struct controller *c, const struct tick_input *in)
 	for (size_t k = 0; k < c->n; k++)
 		if (in->services[c->by_tenant[k]].known & 1u << KNOB_MEMORY_LOW)
 			c->services[c->by_tenant[k]].protected_bytes = c->claims[n++].got;
+	foresee(c, in);
+	if (c->memory_short)
+		share_bronze(c);
 }
 
 static void baseline(const struct service_state *s, const struct tick_service *ts, enum knob k,
@@ -115,13 +187,43 @@ static void want_low(const struct controller *c, size_t i, const struct tick_ser
 	tenant_inputs(c, s, TENANT_MEMORY, w);
 }
 
+/*
+ * A step towards its share of what the others leave, where they are forecast to need the rest, or
+ * less than it uses where there is hardly any left now.
+ */
+static void squeeze_bronze(const struct controller *c, const struct service_state *s,
+			   const struct tick_service *ts, struct want *w)
+{
+	const struct knob_state *ks = &s->kept.knobs[KNOB_MEMORY_HIGH];
+	double step = BRONZE_GIVES * (double)ts->memory_bytes;
+
+	w->unlimited = false;
+	w->keep = ks->decided && ks->reason == REASON_GUARD_STALLED &&
+		  since(c, ks->changed_ns) < STALLED_HOLD_NS;
+	w->reason = c->memory_short ? REASON_MEMORY_PRESSURE : REASON_MEMORY_LIMIT;
+	w->deadband = SQUEEZE_DEADBAND;
+	w->fine = true; /* a step is no larger than the host's */
+	w->tighten = true;
+	w->value = fmax(step, fmax(least_limit(ts), (double)s->policy->memory.floor_bytes));
+	if (c->memory_short) {
+		w->value = fmax(w->value, s->left_bytes);
+		want_input(w, "host_wanted_bytes", c->memory_wanted_bytes);
+		want_input(w, "host_memory_bytes", memory_left(c));
+		want_input(w, "working_set_bytes", s->used_bytes);
+		want_input(w, "left_bytes", s->left_bytes);
+	}
+	want_input(w, "host_available_bytes", c->memory_available_bytes);
+	want_input(w, "held_bytes", held_bytes(ts));
+}
+
 /* Only ever stricter than its baseline for bronze on a host that is running out of memory. */
 static void want_high(const struct controller *c, size_t i, const struct tick_service *ts,
 		      struct want *w)
 {
 	const struct service_state *s = &c->services[i];
 	uint64_t now = ts->knob[KNOB_MEMORY_HIGH];
-	bool pressed = c->memory_available_bytes < PRESSURE_PART * (double)c->facts.memory_bytes;
+	bool pressed = c->memory_short ||
+		       c->memory_available_bytes < PRESSURE_PART * (double)c->facts.memory_bytes;
 	double stalled = (double)ts->psi_memory_full_us * (double)NS_PER_US / (double)c->period_ns;
 
 	baseline(s, ts, KNOB_MEMORY_HIGH, w);
@@ -137,13 +239,10 @@ static void want_high(const struct controller *c, size_t i, const struct tick_se
 				   .highest = UNLIMITED};
 		want_input(w, "stalled_part", stalled);
 	} else if (s->kept.tier == TIER_BRONZE && pressed && ts->memory_bytes) {
-		w->keep = w->unlimited = false;
-		w->reason = REASON_MEMORY_LIMIT;
-		w->deadband = 0.01;
+		squeeze_bronze(c, s, ts, w);
+	} else if (s->kept.knobs[KNOB_MEMORY_HIGH].reason == REASON_MEMORY_PRESSURE) {
 		w->tighten = true;
-		w->value = fmax((double)ts->memory_bytes * BRONZE_GIVES, least_limit(ts));
-		want_input(w, "host_available_bytes", c->memory_available_bytes);
-		want_input(w, "anon_bytes", (double)ts->anon_bytes);
+		w->dwell_ns = SHORT_HOLD_NS;
 	}
 	w->at = s->policy->memory.at;
 }

@@ -28,6 +28,7 @@
 	X(BURST,            "burst",            "sized from how bursty the service was observed to be")   \
 	X(MEMORY_PROTECT,   "memory_protect",   "working set the tier protects from reclaim")             \
 	X(MEMORY_LIMIT,     "memory_limit",     "forecast memory and margin, within the policy")          \
+	X(MEMORY_PRESSURE,  "memory_pressure",  "forecast working sets are more than the host has; higher tiers come first") \
 	X(LINK_SHARE,       "link_share",       "its share of the interface by tier and forecast")        \
 	X(WARMING_UP,       "warming_up",       "too little seen yet to plan on")                         \
 	X(TENANT_SHARE,     "tenant_share",     "its tenant has its share; more would be taken from other tenants")

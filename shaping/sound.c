@@ -57,7 +57,8 @@ bool kept_is_sound(const struct service_kept *k)
 	       between(k->utilisation, 0, PART_SANE) && between(k->level_less, 0, 1) &&
 	       between(k->guard_ratio, 0, 1) && between(k->planned_mcpu, 0, MCPU_SANE) &&
 	       between(k->asked_mcpu, 0, MCPU_SANE) && curve_is_sound(&k->curve) &&
-	       warmup_is_sound(&k->warmup) && between(k->io_stalled, 0, 1) &&
+	       warmup_is_sound(&k->warmup) && between(k->memory_stalled, 0, 1) &&
+	       between(k->refaulted_bytes, 0, VALUE_SANE) && between(k->io_stalled, 0, 1) &&
 	       between(k->io_most, 0, 1) && between(k->need_most_mcpu, 0, MCPU_SANE) &&
 	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
 	       between(k->guard_use_mcpu, 0, MCPU_SANE) && between(k->lent_mcpu, 0, MCPU_SANE) &&

@@ -61,6 +61,8 @@ struct service_kept {
 	uint64_t tier_ns, missed_ns, idle_ns; /* effective tier changed; misses, idleness began */
 	uint32_t tier;                        /* enum tier, effective */
 	uint32_t ticks;                       /* with CPU measured, up to the maximum */
+	double memory_stalled;                /* part of the time, a task waiting; smoothed */
+	double refaulted_bytes;               /* read again of late, counting less and less */
 	double io_stalled;                    /* part of the time, smoothed */
 	double io_most;                       /* of it while bronze's io was held down for it ... */
 	uint64_t io_tried_ns, io_left_ns;     /* ... since when, or when that was given up; 0 */
@@ -109,7 +111,7 @@ struct service_state {
 	/* Of this tick alone. */
 	double use_mcpu;  /* measured; NAN: not */
 	double need_mcpu; /* what it would have used without its limit; NAN: unknown */
-	double used_bytes, used_bits_per_s; /* measured; NAN: not */
+	double used_bytes, used_bits_per_s; /* measured; NAN: not; of memory the working set */
 	double io_bytes_per_s;  /* read or written, whichever is more; NAN: not measured */
 	bool apis_seen;         /* its requests were counted */
 	double throttled;       /* share of periods; 0 where not measured */
@@ -125,6 +127,7 @@ struct service_state {
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
 	double spare_mcpu;           /* that idles for now, over what it got of what it wants */
 	double protected_bytes;      /* of its memory, what the plan has room to protect */
+	double left_bytes;           /* of bronze: its share of what others leave, while short */
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
 	double slot_arrived[COST_MAX_APIS]; /* a second */
@@ -173,6 +176,8 @@ struct controller {
 	double available_mcpu; /* capacity less the reserve and what is not managed */
 	double guarded_mcpu;   /* of it, what gold and silver are likely to use */
 	double memory_available_bytes;
+	double memory_wanted_bytes; /* what is forecast to be worked with on all of the host */
+	bool memory_short;          /* that is more than there is */
 	enum disks disks;
 	bool contention, frozen, gap, observe;
 };
@@ -296,6 +301,11 @@ bool lead_follow(const struct controller *c, struct service_state *s);
 /* One interval, before its costs are learned. */
 void lead_learn(const struct controller *c, struct service_state *s, const struct tick_service *ts,
 		uint64_t interval_ns);
+
+/* working_set.c: the working set of this tick into s->used_bytes; before the series learn. */
+void learn_memory(struct service_state *s, const struct tick_service *ts, uint64_t interval_ns);
+/* What of its memory cannot be reclaimed, or all in use where that is not known. */
+double held_bytes(const struct tick_service *ts);
 
 /* demand.c: forecasts into s->demand_mcpu and the plan's service. After learn. */
 void demand(struct controller *c, size_t i);

@@ -53,6 +53,8 @@ struct tick_service {
 	uint64_t cpu_usage_us;                           /* used in the interval */
 	uint64_t nr_periods, nr_throttled, throttled_us; /* in the interval */
 	uint64_t memory_bytes, anon_bytes, file_bytes;   /* at its end */
+	uint64_t shmem_bytes, inactive_file_bytes;       /* parts of file_bytes */
+	uint64_t refaulted_bytes; /* read again in the interval soon after they were reclaimed */
 	uint64_t psi_cpu_some_us, psi_memory_some_us, psi_memory_full_us, psi_io_some_us;
 	uint64_t io_read_bytes, io_write_bytes; /* of disks, in the interval */
 	uint64_t tx_bytes;                      /* on the wire, in the interval */
@@ -108,6 +110,7 @@ struct plan_service {
 	/* Of the objective of service or API that is kept worst; NAN: as in slo_view. */
 	double burn_rate_fast, burn_rate_slow;
 	double cpu_usage_mcpu, throttled_ratio;
+	double working_set_bytes; /* now; NAN: not measured */
 };
 
 /* What gold and silver are likely to leave of a resource; NAN: not known. */

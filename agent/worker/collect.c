@@ -245,6 +245,24 @@ void collect_read_cpu(struct collect_group *g, struct collect_sample *ret)
 		ret->missing |= MISSING_CPU;
 }
 
+/* What not every kernel has: one number of refaults before Linux 5.9, none on v1 before 4.20. */
+static void read_working_set(const char *stat, bool v2, struct collect_sample *ret)
+{
+	static const char *const refaults[][2] = {
+		{"total_workingset_refault_anon", "workingset_refault_anon"},
+		{"total_workingset_refault_file", "workingset_refault_file"},
+		{"total_workingset_refault", "workingset_refault"},
+	};
+	uint64_t pages, sum_pages = 0;
+
+	(void)keyed(stat, v2 ? "shmem" : "total_shmem", &ret->shmem_bytes);
+	(void)keyed(stat, v2 ? "inactive_file" : "total_inactive_file", &ret->inactive_file_bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(refaults); i++)
+		if (keyed(stat, refaults[i][v2], &pages))
+			sum_pages += pages;
+	ret->refaulted_bytes = sum_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void read_memory(struct collect_group *g, struct collect_sample *ret)
 {
 	char buf[MAX_TEXT];
@@ -258,6 +276,8 @@ static void read_memory(struct collect_group *g, struct collect_sample *ret)
 	    !keyed(buf, g->memory_v2 ? "anon" : "total_rss", &ret->anon_bytes) ||
 	    !keyed(buf, g->memory_v2 ? "file" : "total_cache", &ret->file_bytes))
 		ret->missing |= MISSING_MEMORY;
+	else
+		read_working_set(buf, g->memory_v2, ret);
 }
 
 static void read_psi(struct collect_group *g, struct collect_sample *ret)
@@ -333,6 +353,11 @@ void collect_difference(const struct collect_sample *b, const struct collect_sam
 	ret->memory_bytes = n->memory_bytes;
 	ret->anon_bytes = n->anon_bytes;
 	ret->file_bytes = n->file_bytes;
+	ret->shmem_bytes = n->shmem_bytes;
+	ret->inactive_file_bytes = n->inactive_file_bytes;
+	ret->refaulted_bytes = 0;
+	if (!((b->missing | n->missing) & MISSING_MEMORY))
+		ret->refaulted_bytes = grown(b->refaulted_bytes, n->refaulted_bytes);
 	ret->psi_cpu_some_us = grown(b->psi_cpu_some_us, n->psi_cpu_some_us);
 	ret->psi_memory_some_us = grown(b->psi_memory_some_us, n->psi_memory_some_us);
 	ret->psi_memory_full_us = grown(b->psi_memory_full_us, n->psi_memory_full_us);

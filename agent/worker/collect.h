@@ -16,7 +16,8 @@ struct collect_sample {
 	uint64_t at_mono_ns;
 	uint32_t missing;
 	uint64_t cpu_usage_us, nr_periods, nr_throttled, throttled_us;
-	uint64_t memory_bytes, anon_bytes, file_bytes;
+	uint64_t memory_bytes, anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
+	uint64_t refaulted_bytes;
 	uint64_t psi_cpu_some_us, psi_memory_some_us, psi_memory_full_us, psi_io_some_us;
 	uint64_t io_read_bytes, io_write_bytes; /* of all disks */
 };

@@ -33,8 +33,9 @@ void record_event(struct agent *a, const char *kind, const char *service, const 
 	store_event(a->store, real_ns(), kind, service, text);
 }
 
-static void service_sample(struct agent *a, const struct worker_service *s)
+static void service_sample(struct agent *a, size_t i)
 {
+	const struct worker_service *s = &a->services[i];
 	const struct tick_service *t = &s->tick;
 	double us = (double)a->input.interval_ns / 1e3;
 	struct store_sample row = {
@@ -46,6 +47,7 @@ static void service_sample(struct agent *a, const struct worker_service *s)
 		.psi_cpu = NAN,
 		.psi_memory = NAN,
 		.psi_io = NAN,
+		.working_set_bytes = NAN,
 		.tx_bits_per_s = s->tx_bits_per_s,
 	};
 
@@ -56,8 +58,10 @@ static void service_sample(struct agent *a, const struct worker_service *s)
 		row.throttled_ratio =
 			t->nr_periods ? (double)t->nr_throttled / (double)t->nr_periods : 0;
 	}
-	if (!(t->missing & MISSING_MEMORY))
+	if (!(t->missing & MISSING_MEMORY)) {
 		row.memory_bytes = (double)t->memory_bytes;
+		row.working_set_bytes = a->plan->services[i].working_set_bytes;
+	}
 	if (!(t->missing & MISSING_PSI)) {
 		row.psi_cpu = (double)t->psi_cpu_some_us / us;
 		row.psi_memory = (double)t->psi_memory_some_us / us;
@@ -103,6 +107,7 @@ static void api_sample(struct agent *a, const struct worker_service *s, size_t i
 	row.cpu_us_per_request = v.cpu_us_per_request;
 	row.cpu_mcpu = row.throttled_ratio = row.memory_bytes = NAN;
 	row.tx_bits_per_s = row.psi_cpu = row.psi_memory = row.psi_io = NAN;
+	row.working_set_bytes = NAN;
 	responses(a, s, api, &row);
 	store_sample(a->store, &row);
 }
@@ -213,7 +218,7 @@ void record_second(struct agent *a)
 	for (size_t i = 0; i < a->n_services; i++) {
 		struct worker_service *s = &a->services[i];
 
-		service_sample(a, s);
+		service_sample(a, i);
 		for (size_t k = 0; a->counters && k <= s->n_apis; k++)
 			api_sample(a, s, i, k);
 	}

@@ -100,6 +100,7 @@ static void one_second(struct store *s, int64_t at_real_ns, uint64_t routes)
 				 .throttled_ratio = 0.015625,
 				 .psi_cpu = 0.0123,
 				 .psi_io = 0,
+				 .working_set_bytes = 100000000,
 				 .psi_memory = 0};
 	char route[64];
 

@@ -85,7 +85,8 @@ static inline void cpu_sample(struct store *s, int64_t at_s, double cpu_mcpu)
 				       .tx_bits_per_s = NAN,
 				       .psi_cpu = 0,
 				       .psi_memory = 0,
-				       .psi_io = NAN};
+				       .psi_io = NAN,
+				       .working_set_bytes = 60};
 
 	store_sample(s, &v);
 }

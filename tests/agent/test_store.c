@@ -272,7 +272,7 @@ static void the_peak_of_a_lead_is_filled_in(void **state)
 	assert_string_equal(
 		ask("SELECT group_concat(resource || ' ' || ifnull(actual, 'none'), ', ') FROM"
 		    " (SELECT resource, actual FROM demand ORDER BY at_real_s, resource)"),
-		"cpu_mcpu 170.0, memory_bytes 100.0, cpu_mcpu none");
+		"cpu_mcpu 170.0, memory_bytes 60.0, cpu_mcpu none");
 	assert_string_equal(
 		ask("SELECT forecasts || ' ' || mean_abs_error || ' ' || coverage90 || ' ' ||"
 		    " below_q90 FROM demand_error WHERE resource = 'cpu_mcpu'"),

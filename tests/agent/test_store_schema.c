@@ -12,6 +12,9 @@
 #include "tests/check.h"
 
 #define PAGE "man/foreshape-history.5"
+#define DROP_COLUMNS                                                                               \
+	"ALTER TABLE service_sample DROP COLUMN working_set_bytes;"                                \
+	"ALTER TABLE service_sample DROP COLUMN working_set_bytes_max;"
 
 static sqlite3 *empty(void)
 {
@@ -145,8 +148,7 @@ static void an_older_version_is_brought_up(void **state)
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "DROP VIEW forecast_winner; DROP VIEW demand_error;"
 				 "DROP TABLE forecast_model; DROP TABLE demand;"
-				 "DROP TABLE planner_tape;"
-				 "PRAGMA user_version = 1;"
+				 "DROP TABLE planner_tape;" DROP_COLUMNS "PRAGMA user_version = 1;"
 				 "INSERT INTO meta VALUES ('minute_until_s', 60)"),
 			 SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
@@ -166,11 +168,12 @@ static void the_version_before_gets_what_is_new_alone(void **state)
 
 	(void)state;
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
-	assert_int_equal(run(db, "DROP TABLE planner_tape; PRAGMA user_version = 2;"
+	assert_int_equal(run(db, "DROP TABLE planner_tape;" DROP_COLUMNS "PRAGMA user_version = 2;"
 				 "INSERT INTO forecast_model VALUES (1, 'a', 'b', 2, 'c', 1, 1)"),
 			 SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "SELECT * FROM planner_tape"), SQLITE_OK);
+	assert_int_equal(run(db, "SELECT working_set_bytes_max FROM services"), SQLITE_OK);
 	assert_int_equal(run(db, "DELETE FROM forecast_model"), SQLITE_OK);
 	assert_int_equal(sqlite3_changes(db), 1);
 	sqlite3_close(db);
@@ -184,7 +187,7 @@ static void a_newer_version_is_left_alone(void **state)
 	assert_int_equal(store_schema_migrate(db, NULL), 0);
 	assert_int_equal(run(db, "PRAGMA user_version = 7"), SQLITE_OK);
 	assert_int_equal(store_schema_migrate(db, &e), -EPROTONOSUPPORT);
-	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 3");
+	assert_string_equal(e.text, "the file has version 7, this foreshape knows up to 4");
 	sqlite3_close(db);
 }
 
