@@ -58,6 +58,32 @@ static void check_io(const struct doctor *d, struct doctor_finding *ret)
 	check_controller(d, HIERARCHY_BLKIO, d->cgroups.unified_has_io, DOCTOR_WARNING, ret);
 }
 
+/* The root of version 2 has no such file; the groups in it do where the kernel knows it. */
+static void check_reclaim(const struct doctor *d, struct doctor_finding *ret)
+{
+	char files[HIERARCHY_MOUNT_MAX + 24];
+	glob_t g;
+
+	if (is_mounted(d, HIERARCHY_MEMORY) || !d->has_cgroups || !d->cgroups.unified_has_memory) {
+		doctor_say(ret, DOCTOR_WARNING, "version 1 has no memory.reclaim");
+		return;
+	}
+	(void)snprintf(files, sizeof(files), "%s/*/memory.*", d->cgroups.mount[HIERARCHY_UNIFIED]);
+	if (glob(files, 0, NULL, &g) != 0) {
+		doctor_say(ret, DOCTOR_OK, "seen when the first group is made");
+		return;
+	}
+	globfree(&g);
+	(void)snprintf(files, sizeof(files), "%s/*/memory.reclaim",
+		       d->cgroups.mount[HIERARCHY_UNIFIED]);
+	if (glob(files, 0, NULL, &g) != 0) {
+		doctor_say(ret, DOCTOR_WARNING, "this kernel has no memory.reclaim");
+		return;
+	}
+	globfree(&g);
+	doctor_say(ret, DOCTOR_OK, "cold memory can be given back");
+}
+
 /* How many disks the scheduler that knows weights is set for. */
 static size_t count_bfq(size_t *disks)
 {
@@ -129,6 +155,8 @@ const struct doctor_check doctor_cgroups[] = {
 	  "echo +cpu > /sys/fs/cgroup/cgroup.subtree_control" },
 	{ "cgroup-memory", check_memory, "memory limits are written there",
 	  "echo +memory > /sys/fs/cgroup/cgroup.subtree_control; or boot with cgroup_enable=memory" },
+	{ "memory-reclaim", check_reclaim, "cold memory stays until the kernel runs out of it",
+	  "boot Linux 5.19 or later with systemd.unified_cgroup_hierarchy=1" },
 	{ "cgroup-io", check_io, "io.weight is written there",
 	  "echo +io > /sys/fs/cgroup/cgroup.subtree_control" },
 	{ "io-weight", check_io_weight, "io.weight is set but shares no disk then",

@@ -9,7 +9,7 @@
 #include "agent/tape_bytes.h"
 #include "shaping/tick.h"
 
-#define TAPE_FIELDS 41 /* numbers of a struct tick_service */
+#define TAPE_FIELDS 43 /* numbers of a struct tick_service */
 #define TAPE_LANES  2  /* of jobs: period searches, tuning */
 
 struct tape {

@@ -76,9 +76,13 @@ struct policy_cpu {
 	struct policy_pos at, floor_at, ceiling_at;
 };
 
+/* Whose cold memory is given back before anybody needs it. */
+enum memory_reclaim { RECLAIM_BRONZE, RECLAIM_ALWAYS, RECLAIM_NEVER };
+
 struct policy_memory {
 	uint64_t floor_bytes;   /* 0 where not given */
 	uint64_t ceiling_bytes; /* UNLIMITED where not given */
+	enum memory_reclaim reclaim;
 	struct policy_pos at, floor_at, ceiling_at;
 };
 

@@ -86,6 +86,7 @@ static void store_route(const char *text, void *field)
 static const char *const tiers[] = {"gold", "silver", "bronze", "auto", NULL};
 static const char *const fixed_tiers[] = {"gold", "silver", "bronze", NULL};
 static const char *const modes[] = {"reserve", "cap", NULL};
+static const char *const reclaims[] = {"bronze", "always", "never", NULL};
 static const char *const cpu_units[] = {"m", NULL};
 static const char *const byte_units[] = {"MiB", "GiB", "KiB", "TiB", "MB",
 					 "GB",  "kB",  "TB",  "B",   NULL};
@@ -143,6 +144,7 @@ const struct scalar_type scalar_time = {
 const struct scalar_type scalar_tier = { .what = "a tier", .words = fixed_tiers, .bytes = 4 };
 const struct scalar_type scalar_tier_or_auto = {
 	.what = "a tier", .words = tiers, .store = store_tier };
+const struct scalar_type scalar_reclaim = { .what = "a time to reclaim", .words = reclaims, .bytes = 4 };
 const struct scalar_type scalar_cpu_mode = { .what = "a mode", .words = modes, .bytes = 4 };
 const struct scalar_type scalar_unit = { .what = "a systemd unit", .fits = names_fits_unit };
 const struct scalar_type scalar_cgroup = {

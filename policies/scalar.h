@@ -34,8 +34,8 @@ struct scalar_type {
 extern const struct scalar_type scalar_version, scalar_name, scalar_cpu, scalar_bytes,
 	scalar_bits_per_s, scalar_duration_ns, scalar_duration_us, scalar_duration_s,
 	scalar_percent, scalar_ratio, scalar_factor, scalar_count, scalar_port, scalar_time,
-	scalar_tier, scalar_tier_or_auto, scalar_cpu_mode, scalar_unit, scalar_cgroup,
-	scalar_interface, scalar_path, scalar_route, scalar_calendar;
+	scalar_tier, scalar_tier_or_auto, scalar_cpu_mode, scalar_reclaim, scalar_unit,
+	scalar_cgroup, scalar_interface, scalar_path, scalar_route, scalar_calendar;
 
 /*
  * Reads @text as @key says and stores it at @field. Returns true, or false with a sentence in @why,

@@ -85,6 +85,11 @@ static const struct schema_key memory_keys[] = {
 	{ .name = "ceiling", .type = &scalar_bytes, AT(policy_memory, ceiling_bytes), POS(policy_memory, ceiling_at),
 	  .lowest = "1MiB", .highest = "1024TiB", .may_be_unlimited = true, .example = "ceiling: 2GiB",
 	  .also = "max maximum limit limits high cap", .help = "What it never gets more than." },
+	{ .name = "reclaim", .type = &scalar_reclaim, AT(policy_memory, reclaim), .otherwise = "bronze",
+	  .example = "reclaim: bronze", .also = "proactive senpai cold trim",
+	  .help = "When memory it does not touch is given back before anybody needs it, in steps of at most 1 % every "
+		  "30 s while hardly any task waits for memory: while it is bronze, always or never. Not below its floor, "
+		  "memory.low, or what it holds. Needs cgroup version 2 and Linux 5.19; elsewhere nothing happens." },
 };
 static const struct schema_map memory_map = { KEYS(memory_keys), .check = rules_memory,
 	.help = "Bounds for memory." };

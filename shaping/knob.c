@@ -14,6 +14,7 @@
 #define BYTES_MAX    (UINT64_C(1) << 52)
 #define DISK_MIN     (64 * KIB)
 #define DISK_MAX     (UINT64_C(1) << 40)
+#define RECLAIM_MAX  (64 * MIB)
 #define RATE_MAX     UINT64_C(4000000000000)
 #define RATE_MIN     UINT64_C(8000)
 
@@ -35,6 +36,8 @@ const struct knob_row knob_rows[KNOB_COUNT] = {
 		"share of the disks when there is not enough for all; 100 is neutral" },
 	[KNOB_IO_MAX] = { "io.max", "bytes/s", KNOB_LIMIT, DISK_MIN, DISK_MAX, true,
 		"bytes the service may read, and as many write, on each disk it uses" },
+	[KNOB_MEMORY_RECLAIM] = { "memory.reclaim", "bytes", KNOB_TRIGGER, 0, RECLAIM_MAX, false,
+		"memory that is cold and is given back at once; not a value that stays" },
 	[KNOB_HTB_RATE] = { "htb.rate", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,
 		"bandwidth the service's class is sure of" },
 	[KNOB_HTB_CEIL] = { "htb.ceil", "bits/s", KNOB_LIMIT, RATE_MIN, RATE_MAX, false,

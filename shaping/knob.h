@@ -13,22 +13,24 @@
  * next one of those goes: journals have the numbers. Values travel as uint64_t in the row's unit.
  */
 enum knob {
-	KNOB_CPU_MAX,       /* mcpu; UNLIMITED is "max" */
-	KNOB_CPU_MAX_BURST, /* us of CPU time a period may borrow */
-	KNOB_CPU_WEIGHT,    /* 1..10000, 100 is neutral */
-	KNOB_MEMORY_LOW,    /* bytes */
-	KNOB_MEMORY_HIGH,   /* bytes; UNLIMITED is "max" */
-	KNOB_MEMORY_MAX,    /* bytes; UNLIMITED is "max" */
-	KNOB_IO_WEIGHT,     /* 1..10000, 100 is neutral */
-	KNOB_IO_MAX,        /* bytes/s on each disk; UNLIMITED is "max" */
-	KNOB_HTB_RATE,      /* bits/s guaranteed by the service's class */
-	KNOB_HTB_CEIL,      /* bits/s the class may borrow up to */
+	KNOB_CPU_MAX,        /* mcpu; UNLIMITED is "max" */
+	KNOB_CPU_MAX_BURST,  /* us of CPU time a period may borrow */
+	KNOB_CPU_WEIGHT,     /* 1..10000, 100 is neutral */
+	KNOB_MEMORY_LOW,     /* bytes */
+	KNOB_MEMORY_HIGH,    /* bytes; UNLIMITED is "max" */
+	KNOB_MEMORY_MAX,     /* bytes; UNLIMITED is "max" */
+	KNOB_IO_WEIGHT,      /* 1..10000, 100 is neutral */
+	KNOB_IO_MAX,         /* bytes/s on each disk; UNLIMITED is "max" */
+	KNOB_MEMORY_RECLAIM, /* bytes to give back now, once */
+	KNOB_HTB_RATE,       /* bits/s guaranteed by the service's class */
+	KNOB_HTB_CEIL,       /* bits/s the class may borrow up to */
 	KNOB_COUNT
 };
 
 enum knob_kind {
-	KNOB_LIMIT,  /* more is looser; restore after a death takes max(now, baseline) */
-	KNOB_WEIGHT, /* relative; restore takes the baseline */
+	KNOB_LIMIT,   /* more is looser; restore after a death takes max(now, baseline) */
+	KNOB_WEIGHT,  /* relative; restore takes the baseline */
+	KNOB_TRIGGER, /* done once: it keeps no value, so there is nothing to restore */
 };
 
 struct knob_row {

@@ -56,7 +56,8 @@ struct order {
 	uint32_t target; /* < ORDER_MAX_TARGETS; the worker's own numbering */
 	uint32_t flags;
 	uint64_t value;
-	uint64_t floor, ceiling; /* the policy's, for the keeper's own clamp */
+	uint64_t floor, ceiling; /* the policy's, for the keeper's own clamp; of a trigger the floor
+				    is what must stay */
 	uint32_t max_lower_ppm;  /* for the keeper's own clamp */
 	uint32_t htb_minor;      /* class 1:minor of this target; 0: none */
 	uint64_t cgroup_id;      /* SET: of the unified directory, 0: not checked */

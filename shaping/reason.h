@@ -29,6 +29,8 @@
 	X(MEMORY_PROTECT,   "memory_protect",   "working set the tier protects from reclaim")             \
 	X(MEMORY_LIMIT,     "memory_limit",     "forecast memory and margin, within the policy")          \
 	X(MEMORY_PRESSURE,  "memory_pressure",  "forecast working sets are more than the host has; higher tiers come first") \
+	X(RECLAIM,          "reclaim",          "cold memory is given back in small steps while nothing waits for any") \
+	X(RECLAIM_PAUSED,   "reclaim_paused",   "memory given back was needed again, or hardly any could be: not for a while") \
 	X(LINK_SHARE,       "link_share",       "its share of the interface by tier and forecast")        \
 	X(WARMING_UP,       "warming_up",       "too little seen yet to plan on")                         \
 	X(TENANT_SHARE,     "tenant_share",     "its tenant has its share; more would be taken from other tenants")

@@ -219,6 +219,29 @@ static bool on_its_way(const struct controller *c, const struct knob_state *ks, 
 	return ks->pending && v == ks->value && since(c, ks->changed_ns) < wait_ns;
 }
 
+/*
+ * What is done once and keeps no value: neither deadband nor dwell nor memory of failures apply,
+ * and its floor is not of the value. Nothing is asked for on stale inputs.
+ */
+static void settle_trigger(const struct controller *c, const struct service_state *s,
+			   const struct tick_service *ts, const struct want *w,
+			   struct plan_entry *e)
+{
+	const struct clamp_bounds b = {.ceiling = UNLIMITED, .highest = UNLIMITED};
+	const struct knob_state *ks = &s->kept.knobs[e->knob];
+	enum reason reason;
+	uint64_t v = 0;
+
+	e->value = e->before = 0;
+	e->reason = (uint16_t)w->reason;
+	if (s->stale)
+		refuse(e, REFUSAL_STALE);
+	if (settled_already(c, s, ks, w, e, ts) || s->stale || !bounded(w, &b, e, &v, &reason))
+		return;
+	e->value = v;
+	e->change = v > 0;
+}
+
 void settle(struct controller *c, size_t i, enum knob knob, const struct tick_service *ts,
 	    const struct want *w, struct plan_entry *e)
 {
@@ -231,6 +254,10 @@ void settle(struct controller *c, size_t i, enum knob knob, const struct tick_se
 	enum reason reason;
 
 	fill_entry(i, knob, ts->knob[knob], ks, w, e);
+	if (knob_rows[knob].kind == KNOB_TRIGGER) {
+		settle_trigger(c, s, ts, w, e);
+		return;
+	}
 	if (settled_already(c, s, ks, w, e, ts) || !bounded(w, &b, e, &v, &reason))
 		return;
 	if (!w->must && went_wrong(c, s, knob) && undo(c, ks, &b, v, e))
@@ -309,7 +336,8 @@ static void take_or_hold(struct controller *c, struct plan_entry *e, bool raise)
 
 static bool comes_first(const struct controller *c, const struct plan_entry *e)
 {
-	return e->value > e->before || is_contention(e);
+	return knob_rows[e->knob].kind != KNOB_TRIGGER &&
+	       (e->value > e->before || is_contention(e));
 }
 
 void settle_budget(struct controller *c)

@@ -58,7 +58,9 @@ bool kept_is_sound(const struct service_kept *k)
 	       between(k->guard_ratio, 0, 1) && between(k->planned_mcpu, 0, MCPU_SANE) &&
 	       between(k->asked_mcpu, 0, MCPU_SANE) && curve_is_sound(&k->curve) &&
 	       warmup_is_sound(&k->warmup) && between(k->memory_stalled, 0, 1) &&
-	       between(k->refaulted_bytes, 0, VALUE_SANE) && between(k->io_stalled, 0, 1) &&
+	       between(k->refaulted_bytes, 0, VALUE_SANE) &&
+	       between(k->memory_stalled_long, 0, 1) && between(k->reclaim_bytes, 0, VALUE_SANE) &&
+	       between(k->reclaim_back_bytes, 0, VALUE_SANE) && between(k->io_stalled, 0, 1) &&
 	       between(k->io_most, 0, 1) && between(k->need_most_mcpu, 0, MCPU_SANE) &&
 	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
 	       between(k->guard_use_mcpu, 0, MCPU_SANE) && between(k->lent_mcpu, 0, MCPU_SANE) &&

@@ -61,13 +61,17 @@ struct service_kept {
 	uint64_t tier_ns, missed_ns, idle_ns; /* effective tier changed; misses, idleness began */
 	uint32_t tier;                        /* enum tier, effective */
 	uint32_t ticks;                       /* with CPU measured, up to the maximum */
-	double memory_stalled;                /* part of the time, a task waiting; smoothed */
-	double refaulted_bytes;               /* read again of late, counting less and less */
-	double io_stalled;                    /* part of the time, smoothed */
-	double io_most;                       /* of it while bronze's io was held down for it ... */
-	uint64_t io_tried_ns, io_left_ns;     /* ... since when, or when that was given up; 0 */
-	bool guard_throttled;                 /* in its interval before */
-	bool surprised;                       /* in the tick before */
+	double memory_stalled;                /* part of the time, a task waiting; over 10 s ... */
+	double memory_stalled_long;           /* ... and a minute */
+	uint64_t reclaim_ns, reclaim_paused_ns; /* asked for last; paused since; 0: never, is not */
+	double reclaim_bytes;                   /* that were asked for then ... */
+	double reclaim_back_bytes;              /* ... and were read again since */
+	double refaulted_bytes;                 /* read again of late, counting less and less */
+	double io_stalled;                      /* part of the time, smoothed */
+	double io_most;                   /* of it while bronze's io was held down for it ... */
+	uint64_t io_tried_ns, io_left_ns; /* ... since when, or when that was given up; 0 */
+	bool guard_throttled;             /* in its interval before */
+	bool surprised;                   /* in the tick before */
 	bool capped;
 };
 
@@ -127,6 +131,7 @@ struct service_state {
 	double want_mcpu, got_mcpu, appetite_mcpu, got_bits_per_s;
 	double spare_mcpu;           /* that idles for now, over what it got of what it wants */
 	double protected_bytes;      /* of its memory, what the plan has room to protect */
+	bool reclaims;               /* it is its turn to give some memory back */
 	double left_bytes;           /* of bronze: its share of what others leave, while short */
 	double burn_fast, burn_slow; /* the worst of service and APIs; NAN */
 	double slot_requests[COST_MAX_APIS], slot_bytes[COST_MAX_APIS];
@@ -345,17 +350,22 @@ void want_input(struct want *w, const char *name, double value);
 void tenant_inputs(const struct controller *c, const struct service_state *s,
 		   enum tenant_resource resource, struct want *w);
 
-/* plan_cpu.c, plan_memory.c, plan_io.c, plan_link.c: fill the wants of service @i. */
+/* plan_cpu.c, plan_memory.c, plan_reclaim.c, plan_io.c, plan_link.c: fill the wants of service @i.
+ */
 void plan_cpu(struct controller *c, size_t i, const struct tick_service *ts,
 	      struct want wants[KNOB_COUNT]);
 void plan_memory(struct controller *c, size_t i, const struct tick_service *ts,
 		 struct want wants[KNOB_COUNT]);
+void plan_reclaim(struct controller *c, size_t i, const struct tick_service *ts,
+		  struct want wants[KNOB_COUNT]);
 void plan_io(struct controller *c, size_t i, const struct tick_service *ts,
 	     struct want wants[KNOB_COUNT]);
 void plan_link(struct controller *c, size_t i, const struct tick_service *ts,
 	       struct want wants[KNOB_COUNT]);
-/* Once a tick, before these: memory to protect, disks and each link are given out. */
+/* Once a tick, before these: memory to protect, disks and each link are given out, and whose turn
+ * it is to give memory back. */
 void plan_memories(struct controller *c, const struct tick_input *in);
+void plan_reclaims(struct controller *c, const struct tick_input *in);
 void plan_disks(struct controller *c, const struct tick_input *in);
 void plan_links(struct controller *c, const struct tick_input *in);
 /* What is to be given out of memory or link @k, and what service @i claims of it; false: nothing.

@@ -33,6 +33,7 @@ static void forget_times(struct controller *c)
 
 		k->lent_ns = k->guard_seen_ns = 0;
 		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = k->io_tried_ns = 0;
+		k->reclaim_ns = k->reclaim_paused_ns = 0;
 		for (int n = 0; n < KNOB_COUNT; n++) {
 			k->knobs[n].avoid_until_ns = k->knobs[n].hold_until_ns = 0;
 			k->knobs[n].retry_ns = k->knobs[n].lowered_ns = 0;
@@ -97,6 +98,7 @@ static void plan_service(struct controller *c, size_t i, const struct tick_input
 		wants[k] = (struct want){.ceiling = UNLIMITED, .highest = UNLIMITED};
 	plan_cpu(c, i, &ts, wants);
 	plan_memory(c, i, &ts, wants);
+	plan_reclaim(c, i, &ts, wants);
 	plan_io(c, i, &ts, wants);
 	plan_link(c, i, &ts, wants);
 	for (int k = 0; k < KNOB_COUNT; k++)
@@ -123,6 +125,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 	capacity(c, in);
 	spare(c);
 	plan_memories(c, in);
+	plan_reclaims(c, in);
 	plan_disks(c, in);
 	plan_links(c, in);
 	left(c, in);

@@ -90,7 +90,7 @@ struct plan_entry {
 	bool change;      /* write it */
 	bool urgent;      /* by the fast guard */
 	uint32_t refused; /* bits of enum reason's refusals: what was considered and not done */
-	uint64_t floor, ceiling;  /* for the keeper's own clamp */
+	uint64_t floor, ceiling;  /* for the keeper's own clamp; of a trigger floor is what stays */
 	struct policy_pos policy; /* the line that decides; file NULL: a default */
 	size_t n_inputs;
 	struct {

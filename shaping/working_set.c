@@ -6,11 +6,20 @@
 
 #define STALLED_ALL 0.01 /* of the time, a task waiting for memory: then nothing of it is idle */
 #define STALLED_S   10.0 /* that is a mean over about so long */
+#define LONG_S      60.0
 #define REFAULTED_S 60.0 /* what was read again is missing for about so long */
 
 static double later(double value, double seconds, double lasts_s)
 {
 	return value * exp(-seconds / lasts_s);
+}
+
+/* A mean of parts of the time, over about @lasts_s. */
+static double smooth(double mean, double part, double seconds, double lasts_s)
+{
+	double kept = later(1, seconds, lasts_s);
+
+	return fmin(kept * mean + (1 - kept) * fmin(part, 1), 1);
 }
 
 /* What is not measured is no pressure and nothing that came back. */
@@ -22,9 +31,9 @@ static void learn_pressure(struct service_kept *k, const struct tick_service *ts
 	double stalled = gone || ts->missing & MISSING_PSI
 				 ? 0
 				 : (double)ts->psi_memory_some_us / (double)US_PER_S / seconds;
-	double kept = later(1, seconds, STALLED_S);
 
-	k->memory_stalled = fmin(kept * k->memory_stalled + (1 - kept) * fmin(stalled, 1), 1);
+	k->memory_stalled = smooth(k->memory_stalled, stalled, seconds, STALLED_S);
+	k->memory_stalled_long = smooth(k->memory_stalled_long, stalled, seconds, LONG_S);
 	k->refaulted_bytes = later(k->refaulted_bytes, seconds, REFAULTED_S);
 	if (!gone && !(ts->missing & MISSING_MEMORY))
 		k->refaulted_bytes += (double)ts->refaulted_bytes;

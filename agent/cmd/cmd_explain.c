@@ -38,6 +38,13 @@ static const char *unit_of(const char *knob)
 	return k < 0 ? "" : knob_rows[k].unit;
 }
 
+static bool is_trigger(const char *knob)
+{
+	int k = knob_find(knob);
+
+	return k >= 0 && knob_rows[k].kind == KNOB_TRIGGER;
+}
+
 static void print_inputs(json_t *inputs)
 {
 	size_t column = INDENT;
@@ -90,7 +97,9 @@ static void print_knob(const json_t *knob)
 
 	printf("%s%s%s %s", screen_bold(stdout), name, screen_plain(stdout),
 	       known ? show_knob(unit, value).text : "unknown");
-	if (json_is_true(json_object_get(knob, "baseline_known")))
+	if (is_trigger(name) && known)
+		printf(" given back last");
+	else if (json_is_true(json_object_get(knob, "baseline_known")))
 		printf(" (before foreshape: %s)",
 		       show_knob(unit, json_object_get(knob, "baseline")).text);
 	if (json_is_true(json_object_get(knob, "change")) && !json_equal(planned, value))

@@ -169,11 +169,15 @@ static int write_knob(struct keeper *k, const struct place *p, uint64_t want, st
 	return r;
 }
 
+/* A reclaim has no value that could go back, so it is not journaled. */
 static int start_shrink(struct keeper *k, const struct order *o, const struct place *p,
 			uint64_t want, struct answer *ans)
 {
+	const struct journal_entry trigger = {.knob = p->knob, .cgroup_id = p->id};
+	const struct journal_entry *e = journal_find(k->journal, JOURNAL_KNOB, p->knob, p->id);
 	struct squeeze_ask ask = {
-		.entry = journal_find(k->journal, JOURNAL_KNOB, p->knob, p->id),
+		.entry = e ? e : &trigger,
+		.least_bytes = o->floor,
 		.dir_fd = fcntl(p->dir, F_DUPFD_CLOEXEC, 3),
 		.goal = want,
 		.seq = o->seq,
@@ -232,7 +236,8 @@ static int set_to(struct keeper *k, const struct order *o, struct place *p, uint
 
 int apply_set(struct keeper *k, const struct order *o, struct answer *ans)
 {
-	struct clamp_bounds bounds = {.floor = o->floor,
+	bool trigger = o->knob == KNOB_MEMORY_RECLAIM;
+	struct clamp_bounds bounds = {.floor = trigger ? 0 : o->floor,
 				      .ceiling = o->ceiling,
 				      .highest = UNLIMITED,
 				      .max_lower_ppm = o->max_lower_ppm};
@@ -253,7 +258,9 @@ int apply_set(struct keeper *k, const struct order *o, struct answer *ans)
 	r = check_right(k, o, &p, ans);
 	if (r == 0)
 		r = clamp_value(p.knob, o->value, &bounds, &want, &ans->clamped);
-	if (r == 0 && !(o->flags & ORDER_URGENT && want < p.now))
+	if (r == 0 && trigger)
+		r = start_shrink(k, o, &p, want, ans);
+	else if (r == 0 && !(o->flags & ORDER_URGENT && want < p.now))
 		r = set_to(k, o, &p, want, ans);
 	if (r <= 0)
 		fill_state(k, &p, ans);

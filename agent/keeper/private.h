@@ -202,6 +202,7 @@ struct squeeze_ask {
 	uint32_t seq, target; /* whom to answer; seq 0: nobody */
 	uint64_t before;      /* for the answer */
 	uint32_t clamped;     /* for the answer */
+	uint64_t least_bytes; /* of a reclaim: what must stay */
 	bool releasing;       /* tell release_shrunk */
 };
 /* Returns 1, -EAGAIN when the group's other shrink or too many are under way, or -errno. */

@@ -28,11 +28,8 @@ struct squeeze {
 	int result;
 	sd_event_source *source;
 	struct journal_entry entry; /* of the knob that gets the goal */
-	uint32_t seq, target;
-	uint64_t before;
-	uint32_t clamped;
-	bool releasing;
-	bool journaled; /* that it squeezes */
+	struct squeeze_ask ask;     /* its entry and descriptor are above */
+	bool journaled;             /* that it squeezes */
 };
 
 static struct squeeze *find(struct keeper *k, enum knob knob, uint64_t id)
@@ -127,7 +124,7 @@ static void journal_outcome(struct squeeze *q, int err)
 	journal_settled(q, err);
 	found = journal_find(k->journal, JOURNAL_KNOB, (enum knob)q->entry.knob,
 			     q->entry.cgroup_id);
-	if (err == 0 || !found || q->releasing)
+	if (err == 0 || !found || q->ask.releasing)
 		return;
 	e = *found;
 	e.value = e.before;
@@ -149,17 +146,17 @@ static const char *words(int err)
 
 static void answer(struct squeeze *q, int err)
 {
-	struct answer ans = orders_blank(q->seq, ANSWER_ORDER, q->target, (enum knob)q->entry.knob);
-	char raw[KNOB_RAW_MAX];
+	struct answer ans =
+		orders_blank(q->ask.seq, ANSWER_ORDER, q->ask.target, (enum knob)q->entry.knob);
 
-	if (q->seq == 0)
+	if (q->ask.seq == 0)
 		return;
 	ans.err = err;
-	ans.before = ans.after = q->before;
-	ans.clamped = q->clamped;
+	ans.before = ans.after = q->ask.before;
+	ans.clamped = q->ask.clamped;
 	ans.baseline = q->entry.baseline;
 	ans.state = STATE_BASELINE;
-	(void)q->shrink.ops->get(q->dir, &ans.after, raw);
+	(void)shrink_value(&q->shrink, &ans.after);
 	(void)snprintf(ans.text, sizeof(ans.text), "%s", words(err));
 	orders_answer(q->keeper, &ans);
 }
@@ -168,7 +165,7 @@ static void finish(struct squeeze *q, int err)
 {
 	struct keeper *k = q->keeper;
 	struct journal_entry entry = q->entry;
-	bool releasing = q->releasing;
+	bool releasing = q->ask.releasing;
 
 	journal_outcome(q, err);
 	answer(q, err);
@@ -237,7 +234,7 @@ static int start_thread(struct squeeze *q)
 	return r;
 }
 
-static int start(struct squeeze *q, const struct squeeze_ask *ask)
+static int start(struct squeeze *q)
 {
 	struct keeper *k = q->keeper;
 	int r;
@@ -246,9 +243,10 @@ static int start(struct squeeze *q, const struct squeeze_ask *ask)
 		q->slot++;
 	if (q->slot == KEEPER_MAX_SQUEEZES || find(k, (enum knob)q->entry.knob, q->entry.cgroup_id))
 		return -EAGAIN;
-	r = shrink_start(&q->shrink, &k->h, q->dir, (enum knob)q->entry.knob, ask->goal,
-			 ask->goal_raw, keeper_now_mono_ns());
-	if (r == 0)
+	r = shrink_start(&q->shrink, &k->h, q->dir, (enum knob)q->entry.knob, q->ask.goal,
+			 q->ask.goal_raw, keeper_now_mono_ns());
+	q->shrink.least_bytes = q->ask.least_bytes;
+	if (r == 0 && q->shrink.squeeze)
 		r = journal_squeezing(q);
 	if (r < 0)
 		return r;
@@ -268,16 +266,9 @@ int squeeze_start(struct keeper *k, const struct squeeze_ask *ask)
 		closep(&dir);
 		return -ENOMEM;
 	}
-	*q = (struct squeeze){.done_fd = -1,
-			      .keeper = k,
-			      .dir = dir,
-			      .entry = *ask->entry,
-			      .seq = ask->seq,
-			      .target = ask->target,
-			      .before = ask->before,
-			      .clamped = ask->clamped,
-			      .releasing = ask->releasing};
-	r = start(q, ask);
+	*q = (struct squeeze){
+		.done_fd = -1, .keeper = k, .dir = dir, .entry = *ask->entry, .ask = *ask};
+	r = start(q);
 	if (r < 0) {
 		journal_outcome(q, r);
 		free_squeeze(q);
@@ -321,7 +312,7 @@ void squeeze_orphan_all(struct keeper *k)
 {
 	for (size_t i = 0; i < KEEPER_MAX_SQUEEZES; i++)
 		if (k->squeezes[i])
-			k->squeezes[i]->seq = 0;
+			k->squeezes[i]->ask.seq = 0;
 }
 
 void squeeze_cancel_all(struct keeper *k)

@@ -212,7 +212,8 @@ bool agent_view_knob(struct agent *a, size_t i, enum knob knob, struct view_knob
 		.value = s->tick.knob[knob],
 		.known = s->tick.known & bit,
 		.baseline = s->tick.baseline[knob],
-		.baseline_known = s->tick.baseline_known & bit,
+		.baseline_known =
+			s->tick.baseline_known & bit && knob_rows[knob].kind != KNOB_TRIGGER,
 		.yielded = s->tick.yielded & bit,
 		.supported = services_knobs(s) & bit,
 		.decision_id = s->decision_id[knob],

@@ -131,7 +131,7 @@ int hierarchy_of_knob(const struct hierarchies *h, enum knob knob)
 	if (knob <= KNOB_CPU_WEIGHT) {
 		v1 = HIERARCHY_CPU;
 		in_unified = h->unified_has_cpu;
-	} else if (knob <= KNOB_MEMORY_MAX) {
+	} else if (knob <= KNOB_MEMORY_MAX || knob == KNOB_MEMORY_RECLAIM) {
 		v1 = HIERARCHY_MEMORY;
 		in_unified = h->unified_has_memory;
 	}

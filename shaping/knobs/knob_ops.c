@@ -17,6 +17,7 @@ static const struct knob_ops *const table[KNOB_COUNT][2] = {
 	[KNOB_MEMORY_MAX]    = { &knob_memory_max_v1,     &knob_memory_max_v2 },
 	[KNOB_IO_WEIGHT]     = { &knob_io_weight_v1,      &knob_io_weight_v2 },
 	[KNOB_IO_MAX]        = { &knob_io_max_v1,         &knob_io_max_v2 },
+	[KNOB_MEMORY_RECLAIM] = { NULL,                   &knob_memory_reclaim_v2 },
 };
 /* clang-format on */
 

@@ -16,7 +16,8 @@
  * the cgroup is gone, -EOPNOTSUPP when it has no such knob, else the kernel's word.
  */
 struct knob_ops {
-	/* The value in knob.h's unit and, in @raw, what set_raw gives back exactly. */
+	/* The value in knob.h's unit (of a trigger 0) and, in @raw, what set_raw gives back
+	 * exactly. */
 	int (*get)(int dir_fd, uint64_t *ret, char raw[KNOB_RAW_MAX]);
 	int (*set)(int dir_fd, uint64_t value);
 	int (*set_raw)(int dir_fd, const char *raw);
@@ -30,6 +31,7 @@ extern const struct knob_ops knob_memory_low_v2, knob_memory_high_v2;
 extern const struct knob_ops knob_memory_max_v1, knob_memory_max_v2;
 extern const struct knob_ops knob_io_weight_v1, knob_io_weight_v2;
 extern const struct knob_ops knob_io_max_v1, knob_io_max_v2;
+extern const struct knob_ops knob_memory_reclaim_v2;
 
 /* The row for @knob on this host and, in *where, its hierarchy; NULL: the host has no such knob. */
 const struct knob_ops *knob_ops_find(const struct hierarchies *h, enum knob knob,

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/base/util.h"
+#include "shaping/knobs/reclaim.h"
 
 #define STEP_FIRST_BYTES (4 * MIB)
 #define STEP_LEAST_BYTES (MIB / 4)
@@ -44,6 +45,8 @@ int shrink_start(struct shrink *s, const struct hierarchies *h, int dir_fd, enum
 	if (!s->ops)
 		return -EOPNOTSUPP;
 	s->v2 = where == HIERARCHY_UNIFIED;
+	if (knob == KNOB_MEMORY_RECLAIM)
+		return 0;
 	s->squeeze = knob_ops_find(h, shrink_squeezes(h, knob), &where);
 	if (goal_raw)
 		(void)copy_str(s->goal_raw, sizeof(s->goal_raw), goal_raw);
@@ -55,7 +58,8 @@ int shrink_start(struct shrink *s, const struct hierarchies *h, int dir_fd, enum
 
 void shrink_unsqueeze(struct shrink *s)
 {
-	(void)s->squeeze->set_raw(s->dir_fd, s->before_raw);
+	if (s->squeeze)
+		(void)s->squeeze->set_raw(s->dir_fd, s->before_raw);
 }
 
 void shrink_abort(struct shrink *s)
@@ -116,11 +120,24 @@ static int squeeze(struct shrink *s, uint64_t usage_bytes)
 	return r == -EBUSY ? 0 : r;
 }
 
+int shrink_value(const struct shrink *s, uint64_t *ret)
+{
+	char raw[KNOB_RAW_MAX];
+
+	if (s->squeeze)
+		return s->ops->get(s->dir_fd, ret, raw);
+	*ret = s->gone_bytes;
+	return 0;
+}
+
 int shrink_step(struct shrink *s, uint64_t now_mono_ns)
 {
 	uint64_t usage_bytes;
-	int r = check_use(s, &usage_bytes);
+	int r;
 
+	if (!s->squeeze)
+		return reclaim_run(s->dir_fd, s->goal, s->least_bytes, &s->gone_bytes);
+	r = check_use(s, &usage_bytes);
 	if (r == 0 && s->reached_mono_ns)
 		return now_mono_ns - s->reached_mono_ns < SHRINK_WATCH_NS ? 1 : settle(s);
 	if (r == 0 && now_mono_ns >= s->deadline_mono_ns)

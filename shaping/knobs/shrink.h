@@ -24,16 +24,20 @@ struct shrink {
 	const struct knob_ops
 		*squeeze; /* of the knob that is lowered on the way; may be the same */
 	uint64_t goal;
-	char old_raw[KNOB_RAW_MAX];    /* what the goal's knob had before */
-	uint64_t reached_mono_ns;      /* when the goal came into force; 0: not yet */
-	char goal_raw[KNOB_RAW_MAX];   /* the goal as it is to be spelled; "": by value */
-	uint64_t squeezed;             /* the squeezing knob's value now */
-	char before_raw[KNOB_RAW_MAX]; /* and before */
-	uint64_t step_bytes;           /* grows and falls with how long the last one took */
+	char old_raw[KNOB_RAW_MAX];       /* what the goal's knob had before */
+	uint64_t reached_mono_ns;         /* when the goal came into force; 0: not yet */
+	char goal_raw[KNOB_RAW_MAX];      /* the goal as it is to be spelled; "": by value */
+	uint64_t squeezed;                /* the squeezing knob's value now */
+	char before_raw[KNOB_RAW_MAX];    /* and before */
+	uint64_t step_bytes;              /* grows and falls with how long the last one took */
+	uint64_t least_bytes, gone_bytes; /* of a reclaim: what must stay, and what went */
 	uint64_t deadline_mono_ns;
 };
 
 /*
+ * KNOB_MEMORY_RECLAIM is done as the others are, since it takes as long: its goal is what to give
+ * back, a single step does it, and nothing is squeezed or put back.
+ *
  * Prepares lowering @knob (KNOB_MEMORY_HIGH or _MAX) of the cgroup at @dir_fd (of its hierarchy,
  * kept open by the caller) to @goal, spelled @goal_raw where that is not NULL. Writes nothing yet.
  * Returns 0, -EBUSY when what cannot be reclaimed and a tenth are more than @goal, or -errno of
@@ -48,6 +52,9 @@ int shrink_start(struct shrink *s, const struct hierarchies *h, int dir_fd, enum
  * in force again.
  */
 int shrink_step(struct shrink *s, uint64_t now_mono_ns);
+
+/* What came of it: the value in force of the goal's knob, of a reclaim what went. */
+int shrink_value(const struct shrink *s, uint64_t *ret);
 
 /* Gives the old values back and ends it. */
 void shrink_abort(struct shrink *s);

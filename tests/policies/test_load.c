@@ -130,6 +130,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(s->cpu.floor_mcpu, 0);
 	assert_true(s->cpu.ceiling_mcpu == UNLIMITED);
 	assert_true(s->memory.ceiling_bytes == UNLIMITED);
+	assert_int_equal(s->memory.reclaim, RECLAIM_BRONZE);
 	assert_string_equal(s->bandwidth.interface, "");
 	assert_true(s->bandwidth.ceiling_bits_per_s == UNLIMITED);
 	assert_int_equal(s->forecast.lead_ns, POLICY_AUTO);
@@ -180,6 +181,23 @@ static void host_yaml_changes_what_it_names(void **state)
 	assert_float_equal(set->host.tiers[TIER_SILVER].quantile, 0.95, 1e-12);
 	assert_string_equal(set->host.links[0].interface, "eth1");
 	assert_true(set->host.links[0].rate_bits_per_s == UINT64_C(2500000000));
+}
+
+static void cold_memory_is_given_back_when_the_policy_says(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_int_equal(load_text(HEAD "memory: { reclaim: always }\n", &set, &errors), 0);
+	assert_int_equal(set->services->memory.reclaim, RECLAIM_ALWAYS);
+	policy_set_free(set);
+	assert_int_equal(load_text(HEAD "memory: { reclaim: never }\n", &set, &errors), 0);
+	assert_int_equal(set->services->memory.reclaim, RECLAIM_NEVER);
+	policy_set_free(set);
+	set = NULL;
+	assert_int_equal(load_text(HEAD "memory: { reclaim: gold }\n", &set, &errors), -EINVAL);
+	assert_non_null(strstr(policy_errors_first(&errors, text, sizeof(text)),
+			       "unknown time to reclaim 'gold': one of bronze, always, never"));
 }
 
 static void an_automatic_tier_starts_low_within_its_range(void **state)
@@ -330,6 +348,7 @@ int main(void)
 		TEST(what_is_not_written_has_its_default),
 		TEST(the_host_has_defaults),
 		TEST(host_yaml_changes_what_it_names),
+		TEST(cold_memory_is_given_back_when_the_policy_says),
 		TEST(an_automatic_tier_starts_low_within_its_range),
 		TEST(a_route_without_method_is_any),
 		TEST(an_event_may_say_when_it_ends),

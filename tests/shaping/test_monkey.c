@@ -106,6 +106,7 @@ static void begin(void)
 		s->n_apis = i;
 		if (comes(KIND_POLICY, 1))
 			any_policy(s);
+		h.w.seen[i].known |= 1u << KNOB_MEMORY_RECLAIM;
 		h.w.wants_mcpu[i] = 300;
 	}
 }
@@ -130,6 +131,11 @@ static void service_input(struct tick_service *s, size_t i)
 			up_to(KIND_MEMORY, 9) ? up_to(KIND_MEMORY, 6000) * MIB : any(KIND_MEMORY);
 		s->anon_bytes = up_to(KIND_MEMORY, 9) ? s->memory_bytes / 2 : any(KIND_MEMORY);
 		s->psi_memory_full_us = any(KIND_MEMORY);
+		s->psi_memory_some_us = up_to(KIND_MEMORY, 4) ? 0 : any(KIND_MEMORY);
+		s->shmem_bytes = up_to(KIND_MEMORY, 4) ? 0 : any(KIND_MEMORY);
+		s->file_bytes = any(KIND_MEMORY);
+		s->inactive_file_bytes = any(KIND_MEMORY);
+		s->refaulted_bytes = up_to(KIND_MEMORY, 4) ? 0 : any(KIND_MEMORY);
 		h.w.available_bytes = any(KIND_MEMORY);
 	}
 	for (size_t k = 0; k <= i && monkey.kinds >> KIND_APIS & 1; k++) {

@@ -146,6 +146,20 @@ static inline void watch_memory(const struct watch *h, const struct plan_entry *
 		watch_fail(h, e, "raised above the policy's ceiling");
 }
 
+/* Nothing is taken on what is not measured, nor below what stays. */
+static inline void watch_reclaim(const struct watch *h, const struct plan_entry *e)
+{
+	const struct tick_service *s = &h->w.seen[e->service];
+
+	if (e->knob != KNOB_MEMORY_RECLAIM)
+		return;
+	if (s->missing & (MISSING_MEMORY | MISSING_PSI | MISSING_CPU))
+		watch_fail(h, e, "asked for on nothing");
+	if (e->value > s->memory_bytes || s->memory_bytes - e->value < e->floor ||
+	    e->floor < s->anon_bytes)
+		watch_fail(h, e, "takes what must stay");
+}
+
 /*
  * What limits a service is not lowered before the dwell is over, but to leave room for others; nor
  * is such a cap raised at once.
@@ -202,6 +216,7 @@ static inline void watch_entry(struct watch *h, const struct plan_entry *e)
 	watch_reason(h, e);
 	watch_value(h, e);
 	watch_memory(h, e);
+	watch_reclaim(h, e);
 	watch_dwell(h, e);
 	h->writes++;
 	h->turns += *changed && up != *went_up;
