@@ -39,8 +39,10 @@ static int new_ladders(const struct controller *c, struct service_state *s)
 		r = new_ladder(c, s, LADDER_MEMORY, 1, &s->memory);
 	if (r == 0)
 		r = new_ladder(c, s, LADDER_TX, 2, &s->tx);
+	if (r == 0)
+		r = new_ladder(c, s, LADDER_IO, 3, &s->io);
 	for (size_t k = 0; r == 0 && k < s->n_slots; k++)
-		r = new_ladder(c, s, api_kind(c, k), 3 + k, &s->requests[k]);
+		r = new_ladder(c, s, api_kind(c, k), SERVICE_LADDERS + k, &s->requests[k]);
 	return r;
 }
 
@@ -112,6 +114,7 @@ void service_free(struct service_state *s)
 	ladder_free(&s->cpu);
 	ladder_free(&s->memory);
 	ladder_free(&s->tx);
+	ladder_free(&s->io);
 	for (size_t k = 0; s->requests && k < s->n_slots; k++)
 		ladder_free(&s->requests[k]);
 	free(s->requests);
@@ -198,8 +201,11 @@ struct ladder *service_ladder(const struct service_state *s, size_t k)
 		return &m->memory;
 	case 2:
 		return &m->tx;
+	case 3:
+		return &m->io;
 	default:
-		return k - 3 < s->n_slots ? &s->requests[k - 3] : NULL;
+		k -= SERVICE_LADDERS;
+		return k < s->n_slots ? &s->requests[k] : NULL;
 	}
 }
 

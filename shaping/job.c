@@ -20,7 +20,7 @@ struct series *service_series(const struct service_state *s, size_t k)
 
 size_t service_n_series(const struct service_state *s)
 {
-	return (s->n_slots + 3) * LADDER_CLOCKS;
+	return (s->n_slots + SERVICE_LADDERS) * LADDER_CLOCKS;
 }
 
 /* The first job of any series that @series_take has one of. */

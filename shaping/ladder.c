@@ -15,7 +15,8 @@ static const uint64_t steps_ns[LADDER_CLOCKS] = {NS_PER_S, 60 * NS_PER_S, 3600 *
 /*
  * By kind and clock: the longest period looked for and the horizon, in steps; no period, no clock.
  * A step of the period costs 42 bytes, so only CPU looks for 10 min of seconds and a day of
- * minutes; all but the quiet find days and weeks on the clock of hours.
+ * minutes; all but the quiet and io, whose plan looks no further than its lead, find days and weeks
+ * on the clock of hours.
  */
 static const struct clock_row {
 	unsigned int max_period, horizon;
@@ -24,6 +25,7 @@ static const struct clock_row {
 	[LADDER_CPU] = {{600, 300, true}, {1440, 1440, false}, {168, 336, false}},
 	[LADDER_MEMORY] = {{60, 12, true}, {360, 360, false}, {168, 336, false}},
 	[LADDER_TX] = {{300, 60, true}, {360, 360, false}, {168, 336, false}},
+	[LADDER_IO] = {{60, 12, true}, {360, 1, false}},
 	[LADDER_API] = {{120, 60, true}, {60, 60, false}, {168, 168, false}},
 	[LADDER_SLOW_API] = {{60, 12, true}, {60, 60, false}, {168, 168, false}},
 	[LADDER_QUIET] = {{8, 1, false}},
@@ -34,8 +36,10 @@ static const struct clock_row {
  * need it, have to be known within a second; memory hardly moves in that time.
  */
 static const uint64_t shortest_ns[LADDER_KINDS] = {
-	[LADDER_CPU] = NS_PER_S, [LADDER_MEMORY] = 5 * NS_PER_S,   [LADDER_TX] = NS_PER_S,
-	[LADDER_API] = NS_PER_S, [LADDER_SLOW_API] = 5 * NS_PER_S, [LADDER_QUIET] = 5 * NS_PER_S,
+	[LADDER_CPU] = NS_PER_S,       [LADDER_MEMORY] = 5 * NS_PER_S,
+	[LADDER_TX] = NS_PER_S,        [LADDER_IO] = 5 * NS_PER_S,
+	[LADDER_API] = NS_PER_S,       [LADDER_SLOW_API] = 5 * NS_PER_S,
+	[LADDER_QUIET] = 5 * NS_PER_S,
 };
 
 /* Whole ticks, no shorter than the shortest step of @kind. */

@@ -45,6 +45,7 @@ enum ladder_kind {
 	LADDER_CPU,
 	LADDER_MEMORY,
 	LADDER_TX,
+	LADDER_IO,
 	LADDER_API,      /* requests of one of the host's busiest APIs */
 	LADDER_SLOW_API, /* of one of its service's busiest: by longer steps */
 	LADDER_QUIET,    /* of any other: the shortest clock alone, one step ahead */

@@ -190,6 +190,8 @@ static bool tell(struct service_state *s, const struct known_event *e, int64_t i
 	bool took = ladder_event(&s->cpu, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
 
 	took &= ladder_event(&s->tx, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
+	if (ladder_begun(&s->io))
+		took &= ladder_event(&s->io, e->id, in_ns, e->lasts_ns, e->multiplier) == 0;
 	for (size_t k = 0; k < s->n_slots; k++) {
 		struct ladder *l = &s->requests[k];
 
@@ -203,6 +205,7 @@ static void clear_events(struct service_state *s)
 {
 	ladder_event_clear(&s->cpu);
 	ladder_event_clear(&s->tx);
+	ladder_event_clear(&s->io);
 	for (size_t k = 0; k < s->n_slots; k++)
 		ladder_event_clear(&s->requests[k]);
 }

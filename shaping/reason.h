@@ -22,6 +22,7 @@
 	X(TIER_WEIGHT,      "tier_weight",      "its tier's share of the CPU, sized by forecast demand")  \
 	X(IO_WEIGHT,        "io_weight",        "its tier's share of the disks when there is not enough for all") \
 	X(IO_CONTENTION,    "io_contention",    "a higher tier waits for the disks")                       \
+	X(IO_PREDICTED,     "io_predicted",     "a higher tier is forecast to use the disks as much as it waited at before") \
 	X(IO_OVER,          "io_over",          "no higher tier waits for the disks, or this did not help it") \
 	X(POLICY_FLOOR,     "policy_floor",     "held at the policy's floor")                             \
 	X(POLICY_CEILING,   "policy_ceiling",   "held at the policy's ceiling")                           \

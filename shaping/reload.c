@@ -116,6 +116,7 @@ void service_take(const struct controller *c, struct service_state *to, struct s
 	take_ladder(&to->cpu, &from->cpu);
 	take_ladder(&to->memory, &from->memory);
 	take_ladder(&to->tx, &from->tx);
+	take_ladder(&to->io, &from->io);
 	if (to->price && from->price)
 		*to->price = *from->price;
 	take_kept(c, to, from);

@@ -90,7 +90,7 @@ static unsigned char *save_service(const struct service_state *s, unsigned char 
 	h.lead_steps = s->lead_steps;
 	p = put(p, &h, sizeof(h));
 	p = put(p, &s->kept, sizeof(s->kept));
-	for (size_t k = 0; k < 3; k++) {
+	for (size_t k = 0; k < SERVICE_LADDERS; k++) {
 		l = service_ladder(s, k);
 		n = ladder_save_size(l);
 		p = put(p, &n, sizeof(n));
@@ -103,7 +103,7 @@ static unsigned char *save_service(const struct service_state *s, unsigned char 
 	n = cost_save_size(s->cost);
 	p = put(p, &n, sizeof(n));
 	p += cost_save(s->cost, p, n);
-	for (size_t k = 3; (l = service_ladder(s, k)); k++) {
+	for (size_t k = SERVICE_LADDERS; (l = service_ladder(s, k)); k++) {
 		n = ladder_save_size(l);
 		p = put(p, &n, sizeof(n));
 		p += ladder_save(l, p, n);
@@ -206,7 +206,7 @@ static void load_apis(struct reader *r, struct service_state *s)
 	at = get_block(r, &n);
 	if (at)
 		(void)cost_load(s->cost, at, n);
-	for (size_t k = 3; (l = service_ladder(s, k)); k++)
+	for (size_t k = SERVICE_LADDERS; (l = service_ladder(s, k)); k++)
 		load_ladder(r, l);
 }
 
@@ -237,7 +237,7 @@ static void load_service(const struct controller *c, struct reader *r, const str
 	if (!kept)
 		return;
 	load_kept(c, h, kept, s);
-	for (size_t k = 0; k < 3; k++)
+	for (size_t k = 0; k < SERVICE_LADDERS; k++)
 		load_ladder(r, service_ladder(s, k));
 	load_price(r, s);
 	s->tell_anew = true; /* the series still know those of the time they were saved */

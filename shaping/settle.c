@@ -295,7 +295,8 @@ bool budget_take(struct budget *b, uint64_t now_ns, uint64_t per_minute)
 
 static bool is_contention(const struct plan_entry *e)
 {
-	return e->reason == REASON_CONTENTION_CAP || e->reason == REASON_IO_CONTENTION;
+	return e->reason == REASON_CONTENTION_CAP || e->reason == REASON_IO_CONTENTION ||
+	       e->reason == REASON_IO_PREDICTED;
 }
 
 static void commit(struct controller *c, struct plan_entry *e)

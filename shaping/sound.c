@@ -61,7 +61,9 @@ bool kept_is_sound(const struct service_kept *k)
 	       between(k->refaulted_bytes, 0, VALUE_SANE) &&
 	       between(k->memory_stalled_long, 0, 1) && between(k->reclaim_bytes, 0, VALUE_SANE) &&
 	       between(k->reclaim_back_bytes, 0, VALUE_SANE) && between(k->io_stalled, 0, 1) &&
-	       between(k->io_most, 0, 1) && between(k->need_most_mcpu, 0, MCPU_SANE) &&
+	       between(k->io_crowded_bytes_per_s, 0, VALUE_SANE) &&
+	       between(k->io_room_bytes_per_s, 0, VALUE_SANE) && between(k->io_most, 0, 1) &&
+	       between(k->need_most_mcpu, 0, MCPU_SANE) &&
 	       between(k->use_peak_mcpu, 0, MCPU_SANE) &&
 	       between(k->guard_use_mcpu, 0, MCPU_SANE) && between(k->lent_mcpu, 0, MCPU_SANE) &&
 	       between(k->usual_owed, 0, VALUE_SANE) &&

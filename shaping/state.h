@@ -15,10 +15,11 @@
 #include "shaping/tenants.h"
 #include "shaping/tick.h"
 
-#define LEAD_MAX_STEPS 301
-#define KNOWN_EVENTS   (POLICY_MAX_EVENTS * 2)
-#define BUDGET_SLOTS   60 /* seconds of the minute writes are counted over */
-#define PRICE_STEPS    8  /* of the lead that a limit by price looks at */
+#define LEAD_MAX_STEPS  301
+#define KNOWN_EVENTS    (POLICY_MAX_EVENTS * 2)
+#define BUDGET_SLOTS    60 /* seconds of the minute writes are counted over */
+#define SERVICE_LADDERS 4  /* of its own, before those of its APIs */
+#define PRICE_STEPS     8  /* of the lead that a limit by price looks at */
 
 /* What was decided about one knob and what came of it. */
 struct knob_state {
@@ -70,8 +71,10 @@ struct service_kept {
 	double io_stalled;                      /* part of the time, smoothed */
 	double io_most;                   /* of it while bronze's io was held down for it ... */
 	uint64_t io_tried_ns, io_left_ns; /* ... since when, or when that was given up; 0 */
-	bool guard_throttled;             /* in its interval before */
-	bool surprised;                   /* in the tick before */
+	double io_crowded_bytes_per_s;    /* so much beside bronze and it waits; 0: not known */
+	double io_room_bytes_per_s; /* of bronze: what it was held to when nobody waited any more */
+	bool guard_throttled;       /* in its interval before */
+	bool surprised;             /* in the tick before */
 	bool capped;
 };
 
@@ -96,7 +99,7 @@ struct known_event {
 
 struct service_state {
 	const struct policy_service *policy;
-	struct ladder cpu, memory, tx;
+	struct ladder cpu, memory, tx, io;
 	struct cost *cost;
 	struct price *price; /* NULL: demand is read at a quantile */
 	size_t n_slots;
@@ -159,6 +162,7 @@ struct network {
 enum disks {
 	DISKS_CALM,
 	DISKS_BUSY,  /* some wait, but less than is acted on, or not for bronze */
+	DISKS_SOON,  /* one is forecast to wait */
 	DISKS_SHORT, /* too much: bronze is held down */
 };
 
@@ -184,6 +188,7 @@ struct controller {
 	double memory_wanted_bytes; /* what is forecast to be worked with on all of the host */
 	bool memory_short;          /* that is more than there is */
 	enum disks disks;
+	double io_soon_bytes_per_s, io_crowded_bytes_per_s; /* forecast, and too much, then */
 	bool contention, frozen, gap, observe;
 };
 

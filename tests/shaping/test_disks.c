@@ -280,6 +280,77 @@ static void who_keeps_its_objective_may_wait(void **state)
 	world_free(&w);
 }
 
+/*
+ * A disk of 120 MB/s. Gold reads 60 of them for 20 s of every 100, and 2 else; bronze reads the
+ * rest, or what it may. Gold waits where both want more than there is. Returns in how many of
+ * @cycles bronze was held to half of the disk already when gold began.
+ */
+static int begun_with_room(int cycles)
+{
+	int ready = 0;
+
+	for (int t = 0; t < cycles * 100; t++) {
+		bool busy = t % 100 >= 80;
+		uint64_t bronze = MIN(110 * MB, knob(BATCH, KNOB_IO_MAX));
+		uint64_t gold = busy ? 60 * MB : 2 * MB;
+
+		ready += t % 100 == 80 && bronze <= 70 * MB &&
+			 batch_entry()->reason == REASON_IO_PREDICTED;
+		w.seen[SHOP].io_read_bytes = gold;
+		w.seen[SHOP].psi_io_some_us = gold + bronze > 130 * MB ? 500000 : 0;
+		w.seen[BATCH].io_read_bytes = bronze;
+		run_all(100, 1);
+	}
+	return ready;
+}
+
+/* Half a disk that gold needs at times is there when it comes for it, once it is known to. */
+static void room_is_made_before_it_is_needed(void **state)
+{
+	(void)state;
+	begin();
+	w.services[SHOP].forecast.lead_ns = 10 * NS_PER_S;
+	(void)begun_with_room(20);
+	assert_true(begun_with_room(10) >= 9);
+	world_free(&w);
+}
+
+/* The same load on a disk that has enough for both: nobody waits, so nothing is foreseen. */
+static void who_never_waited_needs_no_room(void **state)
+{
+	(void)state;
+	begin();
+	w.services[SHOP].forecast.lead_ns = 10 * NS_PER_S;
+	for (int t = 0; t < 2000; t++) {
+		w.seen[SHOP].io_read_bytes = t % 100 >= 80 ? 60 * MB : 2 * MB;
+		w.seen[BATCH].io_read_bytes = 50 * MB;
+		run_all(100, 1);
+		assert_true(knob(BATCH, KNOB_IO_MAX) == UNLIMITED);
+	}
+	world_free(&w);
+}
+
+/* A disk that is quicker now: what is foreseen in vain is forgotten once it is seen to be enough.
+ */
+static void what_is_crowded_is_learned_anew(void **state)
+{
+	int held = 0;
+
+	(void)state;
+	begin();
+	w.services[SHOP].forecast.lead_ns = 10 * NS_PER_S;
+	(void)begun_with_room(20);
+	for (int t = 0; t < 6000; t++) {
+		w.seen[SHOP].io_read_bytes = t % 100 >= 80 ? 60 * MB : 2 * MB;
+		w.seen[SHOP].psi_io_some_us = 0;
+		w.seen[BATCH].io_read_bytes = MIN(110 * MB, knob(BATCH, KNOB_IO_MAX));
+		run_all(100, 1);
+		held += t >= 5000 && knob(BATCH, KNOB_IO_MAX) != UNLIMITED;
+	}
+	assert_int_equal(held, 0);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +370,9 @@ int main(void)
 		cmocka_unit_test(a_limit_from_before_stays),
 		cmocka_unit_test(a_limit_of_an_earlier_agent_is_lifted),
 		cmocka_unit_test(who_keeps_its_objective_may_wait),
+		cmocka_unit_test(room_is_made_before_it_is_needed),
+		cmocka_unit_test(who_never_waited_needs_no_room),
+		cmocka_unit_test(what_is_crowded_is_learned_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

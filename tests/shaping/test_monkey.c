@@ -106,7 +106,7 @@ static void begin(void)
 		s->n_apis = i;
 		if (comes(KIND_POLICY, 1))
 			any_policy(s);
-		h.w.seen[i].known |= 1u << KNOB_MEMORY_RECLAIM;
+		h.w.seen[i].known |= 1u << KNOB_MEMORY_RECLAIM | 1u << KNOB_IO_MAX;
 		h.w.wants_mcpu[i] = 300;
 	}
 }
@@ -137,6 +137,8 @@ static void service_input(struct tick_service *s, size_t i)
 		s->inactive_file_bytes = any(KIND_MEMORY);
 		s->refaulted_bytes = up_to(KIND_MEMORY, 4) ? 0 : any(KIND_MEMORY);
 		h.w.available_bytes = any(KIND_MEMORY);
+		s->io_read_bytes = any(KIND_MEMORY);
+		s->psi_io_some_us = up_to(KIND_MEMORY, 1) ? 0 : any(KIND_MEMORY);
 	}
 	for (size_t k = 0; k <= i && monkey.kinds >> KIND_APIS & 1; k++) {
 		s->missing &= ~(uint32_t)MISSING_APIS;
