@@ -46,8 +46,8 @@ static struct left memory_left_now(const struct controller *c, const struct tick
 	for (size_t i = 0; i < c->n; i++) {
 		const struct service_state *s = &c->services[i];
 		double now = or_zero(s->used_bytes);
-		double then = fmin(working_set_bytes(&c->plan.services[i]),
-				   (double)s->policy->memory.ceiling_bytes);
+		double then =
+			fmin(working_set_bytes(c, i), (double)s->policy->memory.ceiling_bytes);
 
 		used += is_bronze(s) ? now : 0;
 		grows += is_bronze(s) ? 0 : fmax(0, then - now);

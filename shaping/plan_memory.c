@@ -5,6 +5,7 @@
 #include "shaping/state.h"
 
 #define MEMORY_QUANTILE  0.9
+#define ABOVE_ALL        1.25
 #define MEMORY_DEADBAND  0.1
 #define MARGIN_PART      0.1 /* above what is in use */
 #define MARGIN_BYTES     (16 * (double)MIB)
@@ -29,9 +30,12 @@ static double least_limit(const struct tick_service *ts)
 	return held_bytes(ts) * (1 + MARGIN_PART) + MARGIN_BYTES;
 }
 
-double working_set_bytes(const struct plan_service *ps)
+/* As it is forecast, but little above all that it ever was: tails reach further than is of use. */
+double working_set_bytes(const struct controller *c, size_t i)
 {
-	return or_zero(forecast_at(&ps->demand_bytes, MEMORY_QUANTILE));
+	double set = or_zero(forecast_at(&c->plan.services[i].demand_bytes, MEMORY_QUANTILE));
+
+	return fmin(set, ABOVE_ALL * c->services[i].kept.set_most_bytes);
 }
 
 /* Protections of all services together stay below what the host has, or they protect nothing. */
@@ -48,7 +52,7 @@ bool memory_claim(const struct controller *c, size_t i, const struct tick_servic
 {
 	const struct service_state *s = &c->services[i];
 	const struct policy_memory *p = &s->policy->memory;
-	double set = working_set_bytes(&c->plan.services[i]);
+	double set = working_set_bytes(c, i);
 
 	if (!(ts->known & 1u << KNOB_MEMORY_LOW))
 		return false;
@@ -77,7 +81,7 @@ static bool was_short(const struct controller *c)
 /* What it is forecast to work with, or does now. */
 static double wanted_bytes(const struct controller *c, size_t i)
 {
-	return fmax(working_set(&c->plan.services[i]), c->services[i].used_bytes);
+	return fmax(working_set_bytes(c, i), c->services[i].used_bytes);
 }
 
 /*
@@ -168,7 +172,7 @@ static void want_low(const struct controller *c, size_t i, const struct tick_ser
 {
 	const struct service_state *s = &c->services[i];
 	const struct policy_memory *p = &s->policy->memory;
-	double set = working_set_bytes(&c->plan.services[i]);
+	double set = working_set_bytes(c, i);
 
 	if (s->kept.tier != TIER_GOLD && p->floor_bytes == 0) {
 		baseline(s, ts, KNOB_MEMORY_LOW, w);

@@ -59,7 +59,8 @@ bool kept_is_sound(const struct service_kept *k)
 	       between(k->asked_mcpu, 0, MCPU_SANE) && curve_is_sound(&k->curve) &&
 	       warmup_is_sound(&k->warmup) && between(k->memory_stalled, 0, 1) &&
 	       between(k->refaulted_bytes, 0, VALUE_SANE) &&
-	       between(k->memory_stalled_long, 0, 1) && between(k->reclaim_bytes, 0, VALUE_SANE) &&
+	       between(k->set_most_bytes, 0, VALUE_SANE) && between(k->memory_stalled_long, 0, 1) &&
+	       between(k->reclaim_bytes, 0, VALUE_SANE) &&
 	       between(k->reclaim_back_bytes, 0, VALUE_SANE) && between(k->io_stalled, 0, 1) &&
 	       between(k->io_crowded_bytes_per_s, 0, VALUE_SANE) &&
 	       between(k->io_room_bytes_per_s, 0, VALUE_SANE) && between(k->io_most, 0, 1) &&

@@ -67,6 +67,7 @@ struct service_kept {
 	uint64_t reclaim_ns, reclaim_paused_ns; /* asked for last; paused since; 0: never, is not */
 	double reclaim_bytes;                   /* that were asked for then ... */
 	double reclaim_back_bytes;              /* ... and were read again since */
+	double set_most_bytes;                  /* of its working set, ever */
 	double refaulted_bytes;                 /* read again of late, counting less and less */
 	double io_stalled;                      /* part of the time, smoothed */
 	double io_most;                   /* of it while bronze's io was held down for it ... */
@@ -376,7 +377,8 @@ void plan_links(struct controller *c, const struct tick_input *in);
 /* What is to be given out of memory or link @k, and what service @i claims of it; false: nothing.
  */
 double memory_left(const struct controller *c);
-double working_set_bytes(const struct plan_service *ps); /* that memory is protected for */
+/* What is forecast to be worked with, and protected. */
+double working_set_bytes(const struct controller *c, size_t i);
 bool memory_claim(const struct controller *c, size_t i, const struct tick_service *ts,
 		  struct share_claim *ret);
 double link_left(const struct controller *c, size_t k, const struct tick_service *seen);

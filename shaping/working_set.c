@@ -69,5 +69,6 @@ void learn_memory(struct service_state *s, const struct tick_service *ts, uint64
 	learn_pressure(&s->kept, ts, interval_ns);
 	s->used_bytes =
 		ts->missing & (MISSING_MEMORY | MISSING_ALL) ? NAN : working_set(&s->kept, ts);
+	s->kept.set_most_bytes = fmax(s->kept.set_most_bytes, s->used_bytes); /* leaves out NAN */
 	ladder_observe(&s->memory, s->used_bytes, interval_ns);
 }

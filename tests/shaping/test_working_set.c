@@ -173,6 +173,24 @@ static void bronze_gives_way_before_gold_needs_it(void **state)
 	world_free(&w);
 }
 
+/* What grows is not taken to grow for ever: a quarter above all it ever was is the most. */
+static void a_forecast_is_little_above_all_that_ever_was(void **state)
+{
+	uint64_t gold = 256 * MIB;
+
+	(void)state;
+	start_ramp();
+	w.services[0].forecast.lead_ns = 60 * NS_PER_S;
+	for (int t = 0; t < 60; t++)
+		gold_uses(gold);
+	for (int t = 0; t < 60; t++) {
+		gold_uses(gold += 32 * MIB);
+		assert_true(w.seen[0].knob[KNOB_MEMORY_LOW] <= gold + gold / 4 + MIB);
+	}
+	assert_true(w.seen[0].knob[KNOB_MEMORY_LOW] > gold);
+	world_free(&w);
+}
+
 /* Whatever gold wants, bronze keeps what cannot be reclaimed of it, and its floor. */
 static void bronze_is_never_held_below_its_floor(void **state)
 {
@@ -230,6 +248,7 @@ int main(void)
 		cmocka_unit_test(a_working_set_is_never_less_than_is_held),
 		cmocka_unit_test(idle_cache_is_not_protected),
 		cmocka_unit_test(bronze_gives_way_before_gold_needs_it),
+		cmocka_unit_test(a_forecast_is_little_above_all_that_ever_was),
 		cmocka_unit_test(bronze_is_never_held_below_its_floor),
 		cmocka_unit_test(a_stall_is_not_squeezed_again_at_once),
 	};
