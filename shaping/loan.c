@@ -106,16 +106,25 @@ static bool is_loan(const struct plan_entry *e)
 	return e->reason == REASON_LOAN || e->reason == REASON_LOAN_BACK;
 }
 
+/* A loan is within what the host has for the service; the plan gets there by its own steps. */
+static struct clamp_bounds loan_bounds(const struct controller *c, const struct service_state *s,
+				       uint64_t plan, uint64_t before)
+{
+	struct clamp_bounds b = guard_bounds(c, s, before);
+
+	b.highest = MAX(b.highest, plan);
+	return b;
+}
+
 /* What the limit is to be for @owed, within the policy and the host. */
 static uint64_t with_loan(const struct controller *c, const struct service_state *s, double owed,
 			  uint64_t before)
 {
-	double plan = (double)s->kept.knobs[KNOB_CPU_MAX].value;
+	uint64_t plan = s->kept.knobs[KNOB_CPU_MAX].value, v = before;
 	double extra = fmax(0, owed - s->kept.usual_owed) / done_within_s(s);
-	struct clamp_bounds b = guard_bounds(c, s, before);
-	uint64_t v = before;
+	struct clamp_bounds b = loan_bounds(c, s, plan, before);
 
-	(void)clamp_double(KNOB_CPU_MAX, plan + extra, &b, &v, NULL);
+	(void)clamp_double(KNOB_CPU_MAX, (double)plan + extra, &b, &v, NULL);
 	return v;
 }
 
@@ -177,7 +186,7 @@ void loan_look(const struct controller *c, struct service_state *s, uint64_t in_
 void loan_add(const struct controller *c, struct service_state *s, struct plan_entry *e)
 {
 	uint64_t lent = (uint64_t)s->kept.lent_mcpu, now = e->before + lent, value;
-	struct clamp_bounds b = guard_bounds(c, s, now);
+	struct clamp_bounds b = loan_bounds(c, s, MIN(e->value, now), now);
 
 	if (lent == 0 || e->before == UNLIMITED || e->value == UNLIMITED)
 		return;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_loan_odd.c - a loan of a limit while hosts, policies, answers and clocks do what they may.
+ */
+#include <errno.h>
+
+#include "tests/check.h"
+#include "shaping/reason.h"
+#include "shaping/state.h"
+#include "tests/shaping/queue.h"
+
+#define COST_US    3000.0
+#define LATENCY_US 100000.0
+
+static struct queue q;
+
+static int setup(void **state)
+{
+	(void)state;
+	queue_init(&q, COST_US, LATENCY_US);
+	for (int t = 0; t < 120; t++)
+		queue_second(&q, 100);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(&q.w);
+	return 0;
+}
+
+/* A look of the guard @ms after the last tick: @in_flight requests, throttled for half of it. */
+static bool look(unsigned int ms, double in_flight, bool throttled, struct plan_entry *e)
+{
+	struct tick_service ts = q.w.seen[0];
+
+	ts.nr_periods = 1;
+	ts.nr_throttled = throttled;
+	ts.throttled_us = throttled ? 50000 : 0;
+	ts.cpu_usage_us = 30000;
+	q.w.apis[0][0].in_flight = in_flight;
+	return tick_guard(q.w.controller, 0, &ts, queue_now_ns(&q) + ms * NS_PER_MS,
+			  100 * NS_PER_MS, e);
+}
+
+static void obey(const struct plan_entry *e)
+{
+	q.w.seen[0].knob[KNOB_CPU_MAX] = e->value;
+	tick_written(q.w.controller, e, e->value, 0);
+}
+
+static uint64_t limit(void)
+{
+	return q.w.seen[0].knob[KNOB_CPU_MAX];
+}
+
+/* A second of 100 requests of which none waits. */
+static void calm_tick(void)
+{
+	q.arrived = q.finished = q.good = 100;
+	q.tick = (struct queue_seen){.used_us = 100 * COST_US, .periods = 10};
+	q.us += 1000000;
+	q.head = q.tail;
+	queue_tick(&q);
+}
+
+/* Nothing is lent any more, and the plan is at rest. */
+static uint64_t give_back(void)
+{
+	struct plan_entry e;
+
+	for (int t = 0; t < 3; t++) {
+		for (unsigned int ms = 100; ms < 1000; ms += 100)
+			if (look(ms, 0, false, &e))
+				obey(&e);
+		calm_tick();
+	}
+	return limit();
+}
+
+/* Of requests of 180 ms of CPU. */
+static void lend(void)
+{
+	struct plan_entry e;
+
+	assert_true(look(100, 60, true, &e));
+	assert_int_equal(e.reason, REASON_LOAN);
+	obey(&e);
+}
+
+/* What a full host has left for a service is gone to by steps; only what is lent goes at once. */
+static void a_share_is_gone_to_by_steps(void **state)
+{
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	lend();
+	q.w.set.host.reserve_mcpu = 1900;
+	calm_tick();
+	assert_true(is_short(&q.w.controller->services[0]));
+	assert_in_range(limit(), plan * 3 / 4, plan * 5);
+	if (look(700, 0, false, &e))
+		assert_in_range(e.value, plan * 3 / 4, plan);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_share_is_gone_to_by_steps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
