@@ -14,15 +14,16 @@
 #include "shaping/clamp.h"
 #include "shaping/state.h"
 
-#define DONE_WITHIN 2.0  /* times the objective's latency: most of it is done by the plan */
-#define DONE_MOST_S 0.3  /* later saves next to nothing more */
-#define DONE_SOONER 0.5  /* of that where the objective is being missed */
-#define USUAL_S     10.0 /* what is in flight without any throttling, remembered this long */
-#define WAIT_LEAST  0.2  /* of the objective's latency: a shorter wait needs no loan */
-#define LOAN_NS     (500 * NS_PER_MS) /* since it last changed: not given back before */
-#define GUARD_TICKS 2                 /* without a look of the guard nothing is lent */
-#define OWED_MOST_S 10.0              /* of all CPUs: more in flight does not wait for CPU alone */
-#define READ_BACK   0.002
+#define DONE_WITHIN   2.0  /* times the objective's latency: most of it is done by the plan */
+#define DONE_MOST_S   0.3  /* later saves next to nothing more */
+#define DONE_SOONER   0.5  /* of that where the objective is being missed */
+#define USUAL_S       10.0 /* what is in flight without any throttling, remembered this long */
+#define WAIT_LEAST    0.2  /* of the objective's latency: a shorter wait needs no loan */
+#define LOAN_NS       (500 * NS_PER_MS) /* since it last changed: not given back before */
+#define GUARD_TICKS   2                 /* without a look of the guard nothing is lent */
+#define OWED_MOST_S   10.0 /* of all CPUs: more in flight does not wait for CPU alone */
+#define READ_BACK     0.002
+#define ORDER_LOST_NS (10 * NS_PER_S) /* without word from the kernel */
 
 /* CPU time of all requests in flight, in mcpu x s; NAN: no cost is known. */
 static double owed_mcpu_s(const struct controller *c, const struct service_state *s,
@@ -128,6 +129,24 @@ static uint64_t with_loan(const struct controller *c, const struct service_state
 	return v;
 }
 
+/* What is in force is the plan and what is lent. */
+static bool is_ours(const struct service_kept *k, uint64_t in_force)
+{
+	uint64_t plan = k->knobs[KNOB_CPU_MAX].value;
+	double both = (double)plan + k->lent_mcpu;
+
+	return in_force != UNLIMITED && plan != UNLIMITED &&
+	       fabs((double)in_force - both) <= fmax(1, READ_BACK * both);
+}
+
+/* The plan is known: in force, or on its way to be. */
+static bool has_plan(const struct service_kept *k, uint64_t in_force)
+{
+	const struct knob_state *ks = &k->knobs[KNOB_CPU_MAX];
+
+	return ks->decided && ks->value != UNLIMITED && (ks->pending || is_ours(k, in_force));
+}
+
 bool loan_guard(struct controller *c, uint32_t service, const struct tick_service *ts,
 		uint64_t now_ns, uint64_t interval_ns, struct plan_entry *ret)
 {
@@ -142,7 +161,7 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 
 	if (!ts->nr_throttled && isfinite(owed))
 		k->usual_owed += fmin(1, seconds / USUAL_S) * (owed - k->usual_owed);
-	if (!k->knobs[KNOB_CPU_MAX].decided || k->knobs[KNOB_CPU_MAX].retry_ns > now_ns ||
+	if (!has_plan(k, before) || k->knobs[KNOB_CPU_MAX].retry_ns > now_ns ||
 	    since_ns < interval_ns || !isfinite(owed))
 		return false;
 	value = with_loan(c, s, owed, before);
@@ -166,18 +185,19 @@ uint64_t loan_base(const struct service_state *s, uint64_t in_force)
 	return in_force == UNLIMITED || lent >= in_force ? in_force : in_force - lent;
 }
 
-void loan_look(const struct controller *c, struct service_state *s, uint64_t in_force)
+void loan_look(const struct controller *c, struct service_state *s, const struct tick_service *ts)
 {
 	struct service_kept *k = &s->kept;
 	struct knob_state *ks = &k->knobs[KNOB_CPU_MAX];
-	double both = (double)ks->value + k->lent_mcpu;
+	bool lends = loan_applies(c, s);
 
-	if (!(k->lent_mcpu > 0) || ks->pending)
+	if (!(ts->known & 1u << KNOB_CPU_MAX) || (!lends && !(k->lent_mcpu > 0)) ||
+	    (ks->pending && since(c, ks->changed_ns) < ORDER_LOST_NS))
 		return;
+	ks->pending = false;
 	/* Set by somebody else, or nothing is lent any more: it is the plan's from now on. */
-	if (in_force == UNLIMITED || !loan_applies(c, s) ||
-	    fabs((double)in_force - both) > fmax(1, READ_BACK * both)) {
-		ks->value = in_force;
+	if (!lends || !is_ours(k, ts->knob[KNOB_CPU_MAX])) {
+		ks->value = ts->knob[KNOB_CPU_MAX];
 		k->lent_mcpu = 0;
 	}
 }

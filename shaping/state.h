@@ -244,8 +244,8 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 		uint64_t now_ns, uint64_t interval_ns, struct plan_entry *ret);
 /* What of @in_force (mcpu) is planned. */
 uint64_t loan_base(const struct service_state *s, uint64_t in_force);
-/* Before a tick: forgets a loan that is not in force. */
-void loan_look(const struct controller *c, struct service_state *s, uint64_t in_force);
+/* Before a tick: what is in force and is not known to be lent is the plan. */
+void loan_look(const struct controller *c, struct service_state *s, const struct tick_service *ts);
 /* After it: makes the decision @e on the plan one on plan and loan. */
 void loan_add(const struct controller *c, struct service_state *s, struct plan_entry *e);
 /* The plan's part of what is in force once @e is written, or was refused. */

@@ -117,7 +117,7 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 {
 	begin(c, in);
 	for (size_t i = 0; i < c->n; i++) {
-		loan_look(c, &c->services[i], in->services[i].knob[KNOB_CPU_MAX]);
+		loan_look(c, &c->services[i], &in->services[i]);
 		learn(c, i, in);
 		demand(c, i);
 		feedback(c, i);

@@ -104,11 +104,88 @@ static void a_share_is_gone_to_by_steps(void **state)
 		assert_in_range(e.value, plan * 3 / 4, plan);
 }
 
+/* What somebody else set, given back to us, is the plan: lent on top of, and lowered by steps. */
+static void what_was_adopted_is_the_plan(void **state)
+{
+	struct plan_entry e, back;
+
+	(void)state;
+	(void)give_back();
+	q.w.seen[0].yielded = 1u << KNOB_CPU_MAX;
+	q.w.seen[0].knob[KNOB_CPU_MAX] = 900;
+	(void)look(100, 0, false, &e);
+	calm_tick();
+	q.w.seen[0].yielded = 0;
+	assert_true(look(100, 100, true, &e));
+	assert_true(e.value > 1800);
+	obey(&e);
+	assert_true(look(700, 0, false, &back));
+	assert_int_equal(back.value, 900);
+}
+
+/* A cgroup that was made anew between two ticks has the limit it was made with. */
+static void nothing_is_lent_to_a_limit_not_looked_at(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	q.w.seen[0].knob[KNOB_CPU_MAX] = 900;
+	assert_false(look(100, 100, true, &e));
+	calm_tick();
+	assert_true(look(100, 100, true, &e));
+	assert_true(e.value > 1800);
+}
+
+/* While a knob is not known nothing is learned of it. */
+static void an_unknown_limit_is_no_plan(void **state)
+{
+	struct tick_service had = q.w.seen[0];
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	had = q.w.seen[0];
+	q.w.seen[0].known = 0;
+	q.w.seen[0].knob[KNOB_CPU_MAX] = 0;
+	(void)look(100, 0, false, &e);
+	calm_tick();
+	q.w.seen[0].known = had.known;
+	q.w.seen[0].knob[KNOB_CPU_MAX] = plan;
+	lend();
+	assert_true(look(700, 0, false, &e));
+	assert_int_equal(e.value, plan);
+}
+
+/* A raise of the plan whose order was lost is not what is lent on top of for ever. */
+static void a_lost_order_is_no_plan(void **state)
+{
+	struct knob_state *ks = &q.w.controller->services[0].kept.knobs[KNOB_CPU_MAX];
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	ks->value = 1500;
+	ks->pending = true;
+	ks->changed_ns = q.w.now_ns;
+	for (int t = 0; t < 15; t++) {
+		(void)look(100, 0, false, &e);
+		calm_tick();
+	}
+	assert_in_range(limit(), plan - plan / 10, plan + plan / 10);
+	lend();
+	assert_in_range(limit(), 1000, 1300);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_share_is_gone_to_by_steps),
+		TEST(what_was_adopted_is_the_plan),
+		TEST(nothing_is_lent_to_a_limit_not_looked_at),
+		TEST(an_unknown_limit_is_no_plan),
+		TEST(a_lost_order_is_no_plan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
