@@ -159,7 +159,8 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 	double waits = (owed - k->usual_owed) / (double)MAX(before, 1);
 	bool grow, late = waits * (double)US_PER_S > WAIT_LEAST * slo_latency_us(s->policy);
 
-	if (!ts->nr_throttled && isfinite(owed))
+	/* What is less than usual is so whether it waits or not. */
+	if (isfinite(owed) && (!ts->nr_throttled || owed < k->usual_owed))
 		k->usual_owed += fmin(1, seconds / USUAL_S) * (owed - k->usual_owed);
 	if (!has_plan(k, before) || k->knobs[KNOB_CPU_MAX].retry_ns > now_ns ||
 	    since_ns < interval_ns || !isfinite(owed))

@@ -55,7 +55,7 @@ struct service_kept {
 	uint64_t guard_ns;           /* of its last raise */
 	uint64_t guard_seen_ns;      /* when it looked last */
 	double lent_mcpu;            /* of the limit in force, on top of what is planned */
-	double usual_owed;           /* mcpu x s in flight while nothing is throttled */
+	double usual_owed;           /* mcpu x s in flight, where it does not wait for CPU */
 	uint64_t lent_ns;            /* when that last changed */
 	uint64_t burned_ns;          /* when the objective was last found missed */
 	uint64_t capped_ns, calm_ns; /* contention began; seemed over since */

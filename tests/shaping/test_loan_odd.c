@@ -177,6 +177,27 @@ static void a_lost_order_is_no_plan(void **state)
 	assert_in_range(limit(), 1000, 1300);
 }
 
+/* What was usual and is not there any more is no longer waited for, throttled or not. */
+static void what_is_less_than_usual_is_the_usual_soon(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	for (int t = 0; t < 60; t++) {
+		for (unsigned int ms = 100; ms <= 1000; ms += 100)
+			assert_false(look(ms, 200, false, &e));
+		calm_tick();
+	}
+	for (int t = 0; t < 30; t++) {
+		for (unsigned int ms = 100; ms <= 1000; ms += 100)
+			if (look(ms, 60, true, &e))
+				obey(&e);
+		calm_tick();
+	}
+	assert_true(look(100, 180, true, &e));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -186,6 +207,7 @@ int main(void)
 		TEST(nothing_is_lent_to_a_limit_not_looked_at),
 		TEST(an_unknown_limit_is_no_plan),
 		TEST(a_lost_order_is_no_plan),
+		TEST(what_is_less_than_usual_is_the_usual_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
