@@ -229,6 +229,10 @@ uint64_t loan_written(struct service_state *s, const struct plan_entry *e, uint6
 
 	if (e->knob != KNOB_CPU_MAX || (!is_loan(e) && !(s->kept.lent_mcpu > 0)))
 		return after;
+	if (after == UNLIMITED) {
+		s->kept.lent_mcpu = 0;
+		return after;
+	}
 	s->kept.lent_mcpu = (double)(after - planned);
 	return planned;
 }

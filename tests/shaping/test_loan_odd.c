@@ -198,6 +198,18 @@ static void what_is_less_than_usual_is_the_usual_soon(void **state)
 	assert_true(look(100, 180, true, &e));
 }
 
+/* Somebody took the limit off before the order came: there is no loan, and no number for it. */
+static void no_limit_is_no_loan(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	assert_true(look(100, 60, true, &e));
+	tick_written(q.w.controller, &e, UNLIMITED, 0);
+	assert_true(kept_is_sound(&q.w.controller->services[0].kept));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -208,6 +220,7 @@ int main(void)
 		TEST(an_unknown_limit_is_no_plan),
 		TEST(a_lost_order_is_no_plan),
 		TEST(what_is_less_than_usual_is_the_usual_soon),
+		TEST(no_limit_is_no_loan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
