@@ -22,6 +22,7 @@
 #define LOAN_NS       (500 * NS_PER_MS) /* since it last changed: not given back before */
 #define GUARD_TICKS   2                 /* without a look of the guard nothing is lent */
 #define OWED_MOST_S   10.0 /* of all CPUs: more in flight does not wait for CPU alone */
+#define US_PER_MCPU   100  /* of burst and quota, in a period of 100 ms */
 #define READ_BACK     0.002
 #define ORDER_LOST_NS (10 * NS_PER_S) /* without word from the kernel */
 
@@ -117,16 +118,25 @@ static struct clamp_bounds loan_bounds(const struct controller *c, const struct 
 	return b;
 }
 
-/* What the limit is to be for @owed, within the policy and the host. */
-static uint64_t with_loan(const struct controller *c, const struct service_state *s, double owed,
-			  uint64_t before)
+/* The least the kernel takes for a limit. */
+static uint64_t burst_mcpu(const struct tick_service *ts)
 {
+	bool known = ts->known & 1u << KNOB_CPU_MAX_BURST;
+
+	return known ? (ts->knob[KNOB_CPU_MAX_BURST] + US_PER_MCPU - 1) / US_PER_MCPU : 0;
+}
+
+/* What the limit is to be for @owed, within the policy and the host. */
+static uint64_t with_loan(const struct controller *c, const struct service_state *s,
+			  const struct tick_service *ts, double owed)
+{
+	uint64_t before = ts->knob[KNOB_CPU_MAX];
 	uint64_t plan = s->kept.knobs[KNOB_CPU_MAX].value, v = before;
 	double extra = fmax(0, owed - s->kept.usual_owed) / done_within_s(s);
 	struct clamp_bounds b = loan_bounds(c, s, plan, before);
 
 	(void)clamp_double(KNOB_CPU_MAX, (double)plan + extra, &b, &v, NULL);
-	return v;
+	return MAX(v, MIN(before, burst_mcpu(ts)));
 }
 
 /* What is in force is the plan and what is lent. */
@@ -165,7 +175,7 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 	if (!has_plan(k, before) || k->knobs[KNOB_CPU_MAX].retry_ns > now_ns ||
 	    since_ns < interval_ns || !isfinite(owed))
 		return false;
-	value = with_loan(c, s, owed, before);
+	value = with_loan(c, s, ts, owed);
 	grow = value > before;
 	if (fabs((double)value - (double)before) <= band * (double)before ||
 	    (grow ? !ts->nr_throttled || !late : since_ns < LOAN_NS || k->lent_mcpu <= 0))

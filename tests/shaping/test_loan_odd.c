@@ -198,6 +198,26 @@ static void what_is_less_than_usual_is_the_usual_soon(void **state)
 	assert_true(look(100, 180, true, &e));
 }
 
+/* The kernel refuses a quota below the burst: where that is not ours to lower it is not gone below.
+ */
+static void no_loan_goes_back_below_a_burst(void **state)
+{
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	lend();
+	q.w.seen[0].knob[KNOB_CPU_MAX_BURST] = (plan + 150) * 100;
+	assert_true(look(700, 0, false, &e));
+	assert_int_equal(e.reason, REASON_LOAN_BACK);
+	assert_int_equal(e.value, plan + 150);
+	obey(&e);
+	assert_false(look(1400, 0, false, &e));
+	q.w.seen[0].knob[KNOB_CPU_MAX_BURST] = 0;
+	assert_true(look(1500, 0, false, &e));
+	assert_int_equal(e.value, plan);
+}
+
 /* Somebody took the limit off before the order came: there is no loan, and no number for it. */
 static void no_limit_is_no_loan(void **state)
 {
@@ -220,6 +240,7 @@ int main(void)
 		TEST(an_unknown_limit_is_no_plan),
 		TEST(a_lost_order_is_no_plan),
 		TEST(what_is_less_than_usual_is_the_usual_soon),
+		TEST(no_loan_goes_back_below_a_burst),
 		TEST(no_limit_is_no_loan),
 	};
 
