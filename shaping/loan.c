@@ -157,12 +157,29 @@ static bool has_plan(const struct service_kept *k, uint64_t in_force)
 	return ks->decided && ks->value != UNLIMITED && (ks->pending || is_ours(k, in_force));
 }
 
+static bool is_far(const struct controller *c, uint64_t before, uint64_t value)
+{
+	return fabs((double)value - (double)before) > c->set->host.deadband * (double)before;
+}
+
+/* Above the policy's ceiling, at once. */
+static bool may_go_back(const struct controller *c, const struct service_state *s, uint64_t before,
+			uint64_t value, uint64_t since_ns)
+{
+	const struct policy_cpu *p = &s->policy->cpu;
+
+	if (value == before || !(s->kept.lent_mcpu > 0))
+		return false;
+	return before > MAX(p->ceiling_mcpu, p->floor_mcpu) ||
+	       (since_ns >= LOAN_NS && is_far(c, before, value));
+}
+
 bool loan_guard(struct controller *c, uint32_t service, const struct tick_service *ts,
 		uint64_t now_ns, uint64_t interval_ns, struct plan_entry *ret)
 {
 	struct service_state *s = &c->services[service];
 	struct service_kept *k = &s->kept;
-	double owed = owed_mcpu_s(c, s, ts), band = c->set->host.deadband;
+	double owed = owed_mcpu_s(c, s, ts);
 	double seconds = (double)interval_ns / (double)NS_PER_S;
 	uint64_t before = ts->knob[KNOB_CPU_MAX], value;
 	uint64_t since_ns = k->lent_ns && now_ns >= k->lent_ns ? now_ns - k->lent_ns : UINT64_MAX;
@@ -177,8 +194,8 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 		return false;
 	value = with_loan(c, s, ts, owed);
 	grow = value > before;
-	if (fabs((double)value - (double)before) <= band * (double)before ||
-	    (grow ? !ts->nr_throttled || !late : since_ns < LOAN_NS || k->lent_mcpu <= 0))
+	if (grow ? !ts->nr_throttled || !late || !is_far(c, before, value)
+		 : !may_go_back(c, s, before, value, since_ns))
 		return false;
 	/* A raise is counted, never refused; what is given back may wait for its turn. */
 	if (!budget_take(&c->budget, now_ns,

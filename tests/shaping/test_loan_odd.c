@@ -230,6 +230,20 @@ static void no_limit_is_no_loan(void **state)
 	assert_true(kept_is_sound(&q.w.controller->services[0].kept));
 }
 
+/* A policy with a lower ceiling is obeyed within what else would be too little to move for. */
+static void a_lower_ceiling_takes_a_loan_at_once(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	lend();
+	q.w.services[0].cpu.ceiling_mcpu = limit() - 20;
+	assert_true(look(200, 60, true, &e));
+	assert_int_equal(e.value, q.w.services[0].cpu.ceiling_mcpu);
+	assert_int_equal(e.reason, REASON_LOAN_BACK);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -242,6 +256,7 @@ int main(void)
 		TEST(what_is_less_than_usual_is_the_usual_soon),
 		TEST(no_loan_goes_back_below_a_burst),
 		TEST(no_limit_is_no_loan),
+		TEST(a_lower_ceiling_takes_a_loan_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
