@@ -100,6 +100,10 @@ static void take_kept(const struct controller *c, struct service_state *to,
 	enum tier tier = (enum tier)to->kept.tier;
 
 	to->kept = from->kept;
+	/* By which the guard goes until the next tick. */
+	to->apis_seen = from->apis_seen;
+	to->want_mcpu = from->want_mcpu;
+	to->got_mcpu = from->got_mcpu;
 	if (!to->policy->auto_tier || to->kept.tier > to->policy->tier_min ||
 	    to->kept.tier < to->policy->tier_max)
 		to->kept.tier = tier;

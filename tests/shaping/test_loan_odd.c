@@ -244,6 +244,47 @@ static void a_lower_ceiling_takes_a_loan_at_once(void **state)
 	assert_int_equal(e.reason, REASON_LOAN_BACK);
 }
 
+static void reload(void)
+{
+	struct controller *c = NULL;
+
+	assert_int_equal(controller_reload(q.w.controller, &q.w.set, &q.w.facts, &c), 0);
+	controller_free(q.w.controller);
+	q.w.controller = c;
+}
+
+/* A change of policy files goes on with what is lent, and the guard with lending. */
+static void a_reload_keeps_what_is_lent(void **state)
+{
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	lend();
+	reload();
+	assert_true(look(200, 160, true, &e));
+	assert_int_equal(e.reason, REASON_LOAN);
+	obey(&e);
+	calm_tick();
+	assert_true(look(700, 0, false, &e));
+	assert_in_range(e.value, plan - plan / 10, plan + plan / 10);
+}
+
+/* Nor does it make a host larger that has less than is wanted. */
+static void a_reload_lends_no_more_than_the_share(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	q.w.set.host.reserve_mcpu = 1900;
+	(void)look(100, 0, false, &e);
+	calm_tick();
+	assert_true(is_short(&q.w.controller->services[0]));
+	reload();
+	assert_false(look(200, 60, true, &e));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -257,6 +298,8 @@ int main(void)
 		TEST(no_loan_goes_back_below_a_burst),
 		TEST(no_limit_is_no_loan),
 		TEST(a_lower_ceiling_takes_a_loan_at_once),
+		TEST(a_reload_keeps_what_is_lent),
+		TEST(a_reload_lends_no_more_than_the_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
