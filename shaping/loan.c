@@ -131,12 +131,15 @@ static uint64_t with_loan(const struct controller *c, const struct service_state
 			  const struct tick_service *ts, double owed)
 {
 	uint64_t before = ts->knob[KNOB_CPU_MAX];
-	uint64_t plan = s->kept.knobs[KNOB_CPU_MAX].value, v = before;
+	uint64_t plan = s->kept.knobs[KNOB_CPU_MAX].value, v = before, least = burst_mcpu(ts);
 	double extra = fmax(0, owed - s->kept.usual_owed) / done_within_s(s);
 	struct clamp_bounds b = loan_bounds(c, s, plan, before);
 
 	(void)clamp_double(KNOB_CPU_MAX, (double)plan + extra, &b, &v, NULL);
-	return MAX(v, MIN(before, burst_mcpu(ts)));
+	if (v >= MIN(before, least))
+		return v;
+	/* The burst goes first where it is above all that is allowed. */
+	return least > MAX(b.ceiling, b.floor) ? before : MIN(before, least);
 }
 
 /* What is in force is the plan and what is lent. */

@@ -208,6 +208,9 @@ static void no_loan_goes_back_below_a_burst(void **state)
 	(void)state;
 	lend();
 	q.w.seen[0].knob[KNOB_CPU_MAX_BURST] = (plan + 150) * 100;
+	q.w.services[0].cpu.ceiling_mcpu = plan + 100; /* the burst has to go first */
+	assert_false(look(600, 0, false, &e));
+	q.w.services[0].cpu.ceiling_mcpu = UNLIMITED;
 	assert_true(look(700, 0, false, &e));
 	assert_int_equal(e.reason, REASON_LOAN_BACK);
 	assert_int_equal(e.value, plan + 150);
