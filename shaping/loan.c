@@ -234,21 +234,24 @@ void loan_look(const struct controller *c, struct service_state *s, const struct
 }
 
 /* The plan went up: of what is lent less is needed by as much. */
-void loan_add(const struct controller *c, struct service_state *s, struct plan_entry *e)
+void loan_add(const struct controller *c, struct service_state *s, uint64_t in_force,
+	      struct plan_entry *e)
 {
-	uint64_t lent = (uint64_t)s->kept.lent_mcpu, now = e->before + lent, value;
-	struct clamp_bounds b = loan_bounds(c, s, MIN(e->value, now), now);
+	uint64_t lent = in_force - loan_base(s, in_force), value = in_force;
+	struct clamp_bounds b = loan_bounds(c, s, MIN(e->value, in_force), in_force);
 
-	if (lent == 0 || e->before == UNLIMITED || e->value == UNLIMITED)
+	if (lent == 0 || c->observe || e->value == UNLIMITED)
 		return;
-	value = e->value > e->before ? MAX(e->value, now) : e->value + lent;
-	(void)clamp_value(KNOB_CPU_MAX, value, &b, &value, NULL);
-	e->change = e->change && value != now;
+	if (e->change) {
+		value = e->value > e->before ? MAX(e->value, in_force) : e->value + lent;
+		(void)clamp_value(KNOB_CPU_MAX, value, &b, &value, NULL);
+		e->change = value != in_force;
+	}
 	if (e->value != e->before && !e->change) {
-		s->kept.lent_mcpu = (double)(now - MIN(now, e->value));
+		s->kept.lent_mcpu = (double)(in_force - MIN(in_force, e->value));
 		s->kept.knobs[KNOB_CPU_MAX].pending = false;
 	}
-	e->before = now;
+	e->before = in_force;
 	e->value = value;
 }
 

@@ -246,8 +246,9 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 uint64_t loan_base(const struct service_state *s, uint64_t in_force);
 /* Before a tick: what is in force and is not known to be lent is the plan. */
 void loan_look(const struct controller *c, struct service_state *s, const struct tick_service *ts);
-/* After it: makes the decision @e on the plan one on plan and loan. */
-void loan_add(const struct controller *c, struct service_state *s, struct plan_entry *e);
+/* After it: makes what @e is of the plan one of plan and loan, @in_force (mcpu). */
+void loan_add(const struct controller *c, struct service_state *s, uint64_t in_force,
+	      struct plan_entry *e);
 /* The plan's part of what is in force once @e is written, or was refused. */
 uint64_t loan_written(struct service_state *s, const struct plan_entry *e, uint64_t after);
 uint64_t loan_refused(const struct service_state *s, const struct plan_entry *e);

@@ -134,7 +134,8 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 	settle_budget(c);
 	fit_links(c);
 	for (size_t i = 0; i < c->n; i++) {
-		loan_add(c, &c->services[i], &c->plan.entries[i * KNOB_COUNT + KNOB_CPU_MAX]);
+		loan_add(c, &c->services[i], in->services[i].knob[KNOB_CPU_MAX],
+			 &c->plan.entries[i * KNOB_COUNT + KNOB_CPU_MAX]);
 		remember_plan(&c->services[i]);
 	}
 	return &c->plan;

@@ -61,6 +61,7 @@ static void check_entry(const struct plan_entry *e, double plan)
 	double from = plan < (double)UNLIMITED ? plan : (double)most();
 	double least = fmin(from * 0.75, (double)most());
 
+	assert_true(e->change || e->value == e->before);
 	if (e->knob != KNOB_CPU_MAX || !e->change ||
 	    (e->value == UNLIMITED && p->ceiling_mcpu == UNLIMITED))
 		return;
