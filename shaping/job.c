@@ -23,13 +23,13 @@ size_t service_n_series(const struct service_state *s)
 	return (s->n_slots + SERVICE_LADDERS) * LADDER_CLOCKS;
 }
 
-/* The first job of any series that @series_take has one of. */
-static struct tick_job *take(struct controller *c,
+/* The first job of any series of services @from to @to that @series_take has one of. */
+static struct tick_job *take(struct controller *c, size_t from, size_t to,
 			     struct series_job *(*series_take)(struct series *))
 {
 	struct tick_job *job = calloc(1, sizeof(*job));
 
-	for (size_t i = 0; job && i < c->n; i++) {
+	for (size_t i = from; job && i < to; i++) {
 		const struct service_state *s = &c->services[i];
 
 		for (size_t k = 0; k < service_n_series(s); k++) {
@@ -45,12 +45,17 @@ static struct tick_job *take(struct controller *c,
 
 struct tick_job *controller_job_take(struct controller *c)
 {
-	return take(c, series_job_take);
+	return take(c, 0, c->n, series_job_take);
+}
+
+struct tick_job *controller_job_take_of(struct controller *c, uint32_t service)
+{
+	return service < c->n ? take(c, service, service + 1, series_job_take) : NULL;
 }
 
 struct tick_job *controller_tune_take(struct controller *c)
 {
-	struct tick_job *job = take(c, series_tune_take);
+	struct tick_job *job = take(c, 0, c->n, series_tune_take);
 
 	if (job)
 		return job;

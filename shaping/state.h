@@ -176,8 +176,7 @@ struct controller {
 	struct plan plan;
 	struct share_claim *claims; /* [n * TIER_COUNT], of one fill */
 	struct tenants tenants;
-	size_t *by_tenant;                      /* [n], services in order of their tenants */
-	struct demand_api asked[COST_MAX_APIS]; /* of the service at hand, by slot */
+	size_t *by_tenant; /* [n], services in order of their tenants */
 	struct budget budget;
 	uint64_t now_ns;
 	struct network *network;
@@ -301,7 +300,12 @@ void network_run(struct gru_fit *fit);
 /* Uses what came of @fit, unless that is no better; frees it. */
 void network_give(struct controller *c, struct gru_fit *fit);
 
-/* learn.c: one interval of service @i into series, cost model, objective windows. */
+/*
+ * Until capacity, nothing of a service is read or written for another one: learn, demand and
+ * feedback of several may run at once.
+ *
+ * learn.c: one interval of service @i into series, cost model, objective windows.
+ */
 void learn(struct controller *c, size_t i, const struct tick_input *in);
 
 /*

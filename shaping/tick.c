@@ -41,7 +41,7 @@ static void forget_times(struct controller *c)
 	}
 }
 
-static void begin(struct controller *c, const struct tick_input *in)
+void tick_begin(struct controller *c, const struct tick_input *in)
 {
 	if (in->now_mono_ns < c->now_ns)
 		forget_times(c);
@@ -113,15 +113,16 @@ static void remember_plan(struct service_state *s)
 	s->kept.asked_mcpu = s->soon_mcpu;
 }
 
-const struct plan *tick_once(struct controller *c, const struct tick_input *in)
+void tick_learn(struct controller *c, uint32_t service, const struct tick_input *in)
 {
-	begin(c, in);
-	for (size_t i = 0; i < c->n; i++) {
-		loan_look(c, &c->services[i], &in->services[i]);
-		learn(c, i, in);
-		demand(c, i);
-		feedback(c, i);
-	}
+	loan_look(c, &c->services[service], &in->services[service]);
+	learn(c, service, in);
+	demand(c, service);
+	feedback(c, service);
+}
+
+const struct plan *tick_plan(struct controller *c, const struct tick_input *in)
+{
 	capacity(c, in);
 	spare(c);
 	plan_memories(c, in);
@@ -139,6 +140,14 @@ const struct plan *tick_once(struct controller *c, const struct tick_input *in)
 		remember_plan(&c->services[i]);
 	}
 	return &c->plan;
+}
+
+const struct plan *tick_once(struct controller *c, const struct tick_input *in)
+{
+	tick_begin(c, in);
+	for (uint32_t i = 0; i < c->n; i++)
+		tick_learn(c, i, in);
+	return tick_plan(c, in);
 }
 
 void tick_written(struct controller *c, const struct plan_entry *entry, uint64_t after, int err)

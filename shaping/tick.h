@@ -151,6 +151,14 @@ void controller_freep(struct controller **c);
 
 /* One step. The plan is valid until the next call. Never fails; no allocation, no system call. */
 const struct plan *tick_once(struct controller *c, const struct tick_input *in);
+/*
+ * The same in its parts, with the same @in: tick_begin, tick_learn once for each service,
+ * tick_plan. Services may be learned in any order, and several at once on threads of their own:
+ * what comes of it is the same, bit for bit.
+ */
+void tick_begin(struct controller *c, const struct tick_input *in);
+void tick_learn(struct controller *c, uint32_t service, const struct tick_input *in);
+const struct plan *tick_plan(struct controller *c, const struct tick_input *in);
 
 /*
  * The fast guard between ticks (SPEC 4.4): from the throttling of the last @interval_ns of
@@ -178,6 +186,9 @@ void controller_event_clear(struct controller *c);
  */
 struct tick_job;
 struct tick_job *controller_job_take(struct controller *c);
+/* Of the series of one service alone. Jobs of several services may be taken, run and given back at
+ * once, on the threads that learn them. */
+struct tick_job *controller_job_take_of(struct controller *c, uint32_t service);
 /* The same for what nothing waits for: fitting constants, as series_tune_take, and once a day the
  * network that all series share. */
 struct tick_job *controller_tune_take(struct controller *c);
