@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* replay.h - the planner over what was recorded of one service, in virtual time. */
+/* replay.h - the planner over what was recorded of the services of a host, in virtual time. */
 #ifndef FORESHAPE_REPLAY_H
 #define FORESHAPE_REPLAY_H
 
@@ -21,7 +21,8 @@ struct replay_step {
 	const struct tick_api *apis;        /* [n_apis of the policy + 1]; NULL: not counted */
 };
 
-/* A recording, read step by step from the first to the last, once for each policy. */
+/* A recording of one service, read step by step from the first to the last, once for each policy.
+ */
 struct replay_load {
 	size_t n;
 	uint64_t step_ns; /* of most steps: the planner's period */
@@ -29,9 +30,10 @@ struct replay_load {
 	const void *arg;
 };
 
-/* A step that is over. */
+/* A step that is over, of one service. */
 struct replay_now {
 	size_t index;
+	size_t service; /* in the set */
 	const struct replay_step *step;
 	double limit_mcpu;    /* in force during it, always a number */
 	bool skipped, scored; /* within the skipped start; after it, with a value */
@@ -42,11 +44,12 @@ struct replay_now {
 };
 
 struct replay_conf {
-	const struct replay_load *load;
-	const struct policy_set *set; /* of one service */
+	const struct replay_load *loads; /* [n_services of @set], of the same steps */
+	const struct policy_set *set;
+	size_t threads; /* that learn services side by side; 0: as many as there are CPUs */
 	struct host_facts facts;
 	uint64_t skip_ns; /* of the start: planned, but not scored */
-	/* After each step; a negative errno ends the replay. NULL: nobody asks. */
+	/* After each step, of each service; a negative errno ends the replay. NULL: nobody asks. */
 	int (*look)(void *arg, const struct replay_now *now);
 	void *arg;
 	progress_t *progress; /* NULL: nobody asks */
@@ -65,17 +68,19 @@ struct replay_result {
 	size_t changes,
 		moves;      /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
 	size_t short_steps; /* scored, with more use than the limit in force */
+	size_t contended;   /* steps in which the host was planned to have too little */
 };
 
 /*
- * Runs the same tick_once as an agent would. The limit in force during a step is what was decided
- * before it; the planner sees the step only after it: CPU time up to the limit, and what is above
- * it as throttled periods, excess / use of them, since that is all a cgroup shows; what was
- * throttled when it was recorded shows so again. Of memory and network it sees what was recorded,
- * but only cpu.max and cpu.weight are there to be set. A service
- * without a limit (mode reserve) is scored by what the plan reserves for it, and before there is a
- * plan by the host's capacity. Period searches run at once, so the result depends on the input
- * alone. Returns 0, -ENOMEM, -EINVAL (not one service), or what conf->look returned.
+ * Runs the same control step as an agent would, over all services together. The limit in force
+ * during a step is what was decided before it; the planner sees the step only after it: CPU time
+ * up to the limit, and what is above it as throttled periods, excess / use of them, since that is
+ * all a cgroup shows; what was throttled when it was recorded shows so again. Of memory and network
+ * it sees what was recorded, but only cpu.max and cpu.weight are there to be set. A service without
+ * a limit (mode reserve) is scored by what the plan reserves for it, and before there is a plan by
+ * the host's capacity. Period searches run before the next step, so the result depends on the input
+ * alone, not on the threads. Fills @ret [n_services]. Returns 0, -ENOMEM, -EINVAL (no service, or
+ * steps that are not the same), or what conf->look returned.
  */
 int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct err *e);
 

@@ -144,7 +144,7 @@ static int replay_one(struct replay_job *j, size_t i, struct err *e)
 	struct looker l = {j, i};
 	struct replay_load load;
 	const struct replay_conf conf = {
-		.load = &load,
+		.loads = &load,
 		.set = j->tries[i].set,
 		.facts = j->facts,
 		.skip_ns = j->skip_ns,
