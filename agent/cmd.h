@@ -24,7 +24,7 @@ struct cmd_option {
 	const char *help;
 };
 
-#define CMD_MAX_OPTIONS 16
+#define CMD_MAX_OPTIONS 20
 
 struct cmd {
 	const char *name;

@@ -13,9 +13,11 @@
 #include "agent/base/cleanup.h"
 #include "agent/base/util.h"
 
-#define SPINS     2000 /* looks before the CPU is given to others: some microseconds */
-#define YIELDS    200  /* times that is done before it sleeps */
-#define NEXT_BITS 32
+#define SPINS      2000 /* looks before the CPU is given to others: some microseconds */
+#define YIELDS     200  /* times that is done before it sleeps */
+#define PATIENCE   500  /* looks until who works on the last item seems to have lost its CPU */
+#define ALONE_MOST 512  /* runs */
+#define NEXT_BITS  32
 
 struct crew {
 	crew_work_t *work;
@@ -24,7 +26,8 @@ struct crew {
 	_Atomic size_t left;     /* not done yet */
 	_Atomic size_t sleepers; /* who have to be woken */
 	_Atomic bool over;
-	pthread_mutex_t lock; /* of going to sleep and waking */
+	size_t alone, penalty; /* runs the caller does by itself: to go; when next it has to wait */
+	pthread_mutex_t lock;  /* of going to sleep and waking */
 	pthread_cond_t wake;
 	size_t n_threads;
 	pthread_t threads[]; /* [n_threads], the caller not among them */
@@ -116,20 +119,45 @@ static void wake_all(struct crew *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/*
+ * Where others want the CPUs, too, a thread may lose its own in the midst of an item, and all wait
+ * for it: then the caller goes on by itself, the longer the oftener that was so.
+ */
+static void wait_for_all(struct crew *c)
+{
+	size_t looks = 0;
+
+	for (; atomic_load(&c->left) > 0; looks++) {
+		if (looks < PATIENCE)
+			relax();
+		else
+			sched_yield();
+	}
+	c->penalty =
+		looks > PATIENCE ? MIN(2 * c->penalty + 1, (size_t)ALONE_MOST) : c->penalty / 2;
+	c->alone = looks > PATIENCE ? c->penalty : 0;
+}
+
+static void run_alone(crew_work_t *work, void *arg, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		work(arg, i);
+}
+
 void crew_run(struct crew *c, crew_work_t *work, void *arg, size_t n)
 {
+	if (c->n_threads == 0 || c->alone > 0) {
+		c->alone -= c->alone > 0;
+		run_alone(work, arg, n);
+		return;
+	}
 	c->work = work;
 	c->arg = arg;
 	atomic_store(&c->left, n);
 	atomic_store(&c->turn, (uint64_t)n << NEXT_BITS);
 	wake_all(c);
 	take_items(c);
-	for (size_t looks = 0; atomic_load(&c->left) > 0; looks++) {
-		if (looks < SPINS)
-			relax();
-		else
-			sched_yield();
-	}
+	wait_for_all(c);
 }
 
 void crew_free(struct crew *c)

@@ -398,6 +398,28 @@ int csv_read(const char *path, const char *column, uint64_t step_ns, struct csv_
 	return 0;
 }
 
+int csv_move(struct csv_series *s, int64_t start_real_ns, size_t n)
+{
+	double step_ns = (double)s->step_ns;
+	int64_t by = llround((double)(s->start_real_ns - start_real_ns) / step_ns);
+	double *values = malloc(MAX(n, (size_t)1) * sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	s->n_missing = 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t from = (int64_t)i - by;
+
+		values[i] = from >= 0 && (size_t)from < s->n ? s->values[from] : NAN;
+		s->n_missing += isnan(values[i]);
+	}
+	free(s->values);
+	s->values = values;
+	s->n = n;
+	s->start_real_ns = start_real_ns;
+	return 0;
+}
+
 char *csv_format_time(char *buf, size_t size, const struct csv_series *s, size_t index)
 {
 	int64_t at = s->start_real_ns + (int64_t)(index * s->step_ns);

@@ -43,6 +43,12 @@ int csv_read(const char *path, const char *column, uint64_t step_ns, struct csv_
 	     struct err *e);
 void csv_free(struct csv_series *s);
 
+/*
+ * Makes it @n steps from @start_real_ns on, what is not of them blank; its rows go to the nearest
+ * steps. Returns 0, or -ENOMEM with @s as it was.
+ */
+int csv_move(struct csv_series *s, int64_t start_real_ns, size_t n);
+
 /* Writes the time of values[@index] (may lie beyond the end) into @buf and returns @buf. */
 char *csv_format_time(char *buf, size_t size, const struct csv_series *s, size_t index);
 

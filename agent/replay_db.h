@@ -52,6 +52,12 @@ int replay_db_read(sqlite3 *db, const struct replay_db_conf *conf, struct replay
 		   struct err *e);
 void replay_db_free(struct replay_db *db);
 
+/*
+ * Makes the steps of @n recordings of a history the same: there is one wherever any has one, in
+ * which nothing was measured of those that have none. Returns 0, -ENOMEM.
+ */
+int replay_db_align(struct replay_db *const *dbs, size_t n);
+
 /* The recording as the service of a policy sees it: its APIs are those of the same route. */
 struct replay_db_view {
 	const struct replay_db *db;

@@ -54,7 +54,7 @@ static void take_limit(const struct replay_job *job, const struct replay_now *no
 void replay_plot_take(struct replay_job *job, size_t which, const struct replay_now *now)
 {
 	struct plot *p = &job->plot.p;
-	size_t spans = MIN(job->load.n, (size_t)SPANS), at = now->index * spans / job->load.n;
+	size_t spans = MIN(job->n_steps, (size_t)SPANS), at = now->index * spans / job->n_steps;
 	int64_t begins = now->step->ends_real_ns - (int64_t)now->step->interval_ns;
 	double used = cpus(now->step->used_mcpu);
 	double *v;
@@ -140,9 +140,20 @@ static double cut_limits(struct plot *p)
 	return above > 0 ? top : NAN;
 }
 
+/* The one that is drawn, under the first policy. */
+static const struct replay_service *shown_service(const struct replay_job *job)
+{
+	const struct policy_set *set = job->tries[0].set;
+	size_t k = 0;
+
+	while (job->shown && k + 1 < set->n_services && !streq(set->services[k].name, job->shown))
+		k++;
+	return &job->tries[0].services[k];
+}
+
 static void describe(const struct replay_job *job, struct plot *p)
 {
-	const struct replay_result *r = &job->tries[0].result;
+	const struct replay_result *r = &shown_service(job)->result;
 
 	(void)snprintf(p->basis, sizeof(p->basis),
 		       "%.120s: slack %s, too little in %s (%s), %s reserved of which %s used, %zu "
@@ -163,7 +174,8 @@ static void name(const struct replay_job *job, double top, struct plot *p)
 	p->clock = job->start_real_ns != 0;
 	plot_origin(origin, sizeof(origin), p);
 	(void)snprintf(p->title, sizeof(p->title), "%.60s%s%.80s",
-		       job->tries[0].set->services[0].name, *origin ? ", from " : "", origin);
+		       job->shown ? job->shown : job->tries[0].set->services[0].name,
+		       *origin ? ", from " : "", origin);
 	if (job->n_tries == 2) {
 		(void)snprintf(p->basis, sizeof(p->basis), "A is %.120s, B is %.120s",
 			       job->tries[0].name, job->tries[1].name);

@@ -6,7 +6,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/cmd/replay_job.h"
 
-static void print_findings(const struct policy_errors *errors)
+void replay_policies_say(const struct policy_errors *errors)
 {
 	char text[1024];
 
@@ -35,17 +35,18 @@ static int load(const char *host_name, const struct replay_job *job, struct repl
 	}
 	r = policy_load(in, names[1] ? 2 : 1, job->facts.capacity_mcpu, job->facts.memory_bytes,
 			&t->set, &t->errors);
-	print_findings(&t->errors);
+	replay_policies_say(&t->errors);
 	if (r < 0)
 		return r == -EINVAL ? EXIT_USAGE : cmd_failed("policies: out of memory");
 	if (t->set->n_services == 1)
-		return EXIT_OK;
+		t->services = calloc(1, sizeof(*t->services));
+	if (t->set->n_services == 1)
+		return t->services ? EXIT_OK : cmd_failed("policies: out of memory");
 	(void)fprintf(stderr, "foreshape replay: %s is the policy of no service\n", names[0]);
 	return EXIT_USAGE;
 }
 
-/* The @i-th policy named, those of --policy before words; NULL past the last. */
-static const char *named(const struct cmd_args *args, size_t i)
+const char *replay_policies_named(const struct cmd_args *args, size_t i)
 {
 	size_t n = 0;
 
@@ -59,7 +60,7 @@ static const char *named(const struct cmd_args *args, size_t i)
 void replay_policies_service(const struct cmd_args *args, const struct replay_job *job, char *buf,
 			     size_t size)
 {
-	const char *file = named(args, 0);
+	const char *file = replay_policies_named(args, 0);
 	_cleanup_(closep) int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
 	const struct policy_input in = {.name = file, .fd = fd, .calendars_later = true};
 	_cleanup_(policy_errors_free) struct policy_errors errors = {};
@@ -76,7 +77,7 @@ void replay_policies_service(const struct cmd_args *args, const struct replay_jo
 
 static int said(int r, const struct policy_errors *errors)
 {
-	print_findings(errors);
+	replay_policies_say(errors);
 	if (r == -ENOMEM)
 		return cmd_failed("policies: out of memory");
 	return r < 0 ? EXIT_USAGE : EXIT_OK;
@@ -104,7 +105,7 @@ static int load_files(const struct cmd_args *args, const struct replay_job *job,
 	int r = 0;
 
 	for (; r == 0 && n < ARRAY_SIZE(in) &&
-	       (name = n == 0 && host ? host : named(args, n - !!host));
+	       (name = n == 0 && host ? host : replay_policies_named(args, n - !!host));
 	     n++) {
 		in[n] = (struct policy_input){.name = name,
 					      .fd = open(name, O_RDONLY | O_CLOEXEC),
@@ -127,12 +128,12 @@ static int load_files(const struct cmd_args *args, const struct replay_job *job,
 int replay_policies_all(const struct cmd *cmd, const struct cmd_args *args,
 			const struct replay_job *job, struct policy_set **ret)
 {
-	const char *first = named(args, 0);
+	const char *first = replay_policies_named(args, 0);
 	_cleanup_(closep) int dir = first ? open(first, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	if (!first)
 		return cmd_usage(cmd, "takes --policy FILE or a directory of them");
-	if (named(args, REPLAY_MAX_POLICIES))
+	if (replay_policies_named(args, REPLAY_MAX_POLICIES))
 		return cmd_usage(cmd, "takes up to %d policies, or a directory",
 				 REPLAY_MAX_POLICIES);
 	return dir >= 0 ? load_dir(dir, first, cmd_option(args, "host"), job, ret)
@@ -143,7 +144,8 @@ int replay_policies_load(const struct cmd *cmd, const struct cmd_args *args, str
 {
 	int r = EXIT_OK;
 
-	for (const char *name; r == EXIT_OK && (name = named(args, job->n_tries));) {
+	for (const char *name;
+	     r == EXIT_OK && (name = replay_policies_named(args, job->n_tries));) {
 		struct replay_try *t = &job->tries[job->n_tries];
 
 		if (job->n_tries == REPLAY_MAX_POLICIES)

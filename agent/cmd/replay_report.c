@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replay_report.c - what foreshape replay found, for people and as JSON. */
-#include <jansson.h>
+/* replay_report.c - what foreshape replay found, for people. */
 #include <math.h>
 #include <time.h>
 
 #include "agent/base/parse.h"
 #include "agent/base/util.h"
 #include "agent/cmd/replay_job.h"
-#include "agent/json.h"
 #include "agent/plot.h"
 #include "agent/show.h"
 #include "agent/table.h"
@@ -19,93 +17,10 @@ static double to_cpus(double mcpu)
 	return mcpu / (double)MCPU;
 }
 
-static json_t *slo_json(const struct replay_db_slo *slo)
-{
-	if (!isfinite(slo->attained))
-		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "objective", json_number(slo->objective), "attained",
-			 json_number(slo->attained), "worst", json_number(slo->worst));
-}
-
-/* What one policy did; the keys of a single one and of each of several are the same. */
-static json_t *result_json(const struct replay_job *job, const struct replay_try *t)
-{
-	const struct replay_result *r = &t->result;
-	double per_s = (double)(job->n_tries * r->steps) / job->seconds;
-	double rate = per_s * (double)job->load.step_ns / (double)NS_PER_S;
-	json_t *o = json_pack("{s:s, s:o, s:I, s:I, s:I}", "service", t->set->services[0].name,
-			      "policy", json_text(t->name), "steps", (json_int_t)r->steps, "scored",
-			      (json_int_t)r->scored, "missing", (json_int_t)job->n_missing);
-	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:n, s:o, s:o}",
-		"used_mean_mcpu", json_number(r->used_mean_mcpu), "limit_mean_mcpu",
-		json_number(r->limit_mean_mcpu), "slack", json_number(r->slack), "violations",
-		json_number(r->violations), "violation_steps", (json_int_t)r->short_steps,
-		"short_minutes", json_number(r->short_minutes), "writes", (json_int_t)r->changes,
-		"changes_per_day", json_number(r->moves_per_day), "reserved_core_h",
-		json_number(r->reserved_core_h), "used_core_h", json_number(r->used_core_h),
-		"slo_expected", "steps_per_s", json_number(per_s), "times_real_time",
-		json_number(rate));
-
-	if (o && more)
-		(void)json_object_update_missing(o, more);
-	if (o && job->from_db)
-		(void)json_object_set_new(o, "slo_recorded", slo_json(&job->db.slo));
-	json_decref(more);
-	return o;
-}
-
-static json_t *stretch_json(const struct replay_job *job, const struct replay_stretch *s)
-{
-	char from[TIME_MAX], to[TIME_MAX];
-
-	replay_source_time(job, s->from, s->from_real_ns, from, sizeof(from));
-	replay_source_time(job, s->from + s->n - 1, s->to_real_ns, to, sizeof(to));
-	return json_pack(
-		"{s:s, s:s, s:I, s:[o, o], s:o, s:o, s:[s, s], s:[I, I]}", "from", from, "to", to,
-		"steps", (json_int_t)s->n, "limits_mean_mcpu",
-		json_number(s->of[0].limit_mean_mcpu), json_number(s->of[1].limit_mean_mcpu),
-		"used_mean_mcpu", json_number(s->used_mean_mcpu), "used_most_mcpu",
-		json_number(s->used_most_mcpu), "reasons", reason_rows[s->of[0].reason].name,
-		reason_rows[s->of[1].reason].name, "violation_steps",
-		(json_int_t)s->of[0].short_steps, (json_int_t)s->of[1].short_steps);
-}
-
-static json_t *difference_json(const struct replay_job *job, const struct replay_difference *d)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < d->n_longest; i++)
-		(void)json_array_append_new(list, stretch_json(job, &d->longest[i]));
-	return json_pack("{s:I, s:I, s:I, s:o}", "compared", (json_int_t)d->compared,
-			 "steps_differ", (json_int_t)d->steps, "stretches",
-			 (json_int_t)d->n_stretches, "longest", list);
-}
-
-int replay_report_json(const struct replay_job *job, const struct replay_difference *d)
-{
-	json_t *all, *list;
-
-	if (job->n_tries == 1) {
-		all = json_pack("{s:i}", "schema", 1);
-		list = result_json(job, &job->tries[0]);
-		(void)json_object_update(all, list);
-		json_decref(list);
-		return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
-	}
-	list = json_array();
-	for (size_t i = 0; i < job->n_tries; i++)
-		(void)json_array_append_new(list, result_json(job, &job->tries[i]));
-	all = json_pack("{s:i, s:o}", "schema", 1, "policies", list);
-	if (d)
-		(void)json_object_set_new(all, "compare", difference_json(job, d));
-	return json_print(stdout, all) < 0 ? EXIT_FAILED : EXIT_OK;
-}
-
 /* Latency under other limits than those it was measured under is not known. */
-static void print_objective(const struct replay_job *job)
+static void print_objective(const struct replay_job *job, const struct replay_service *s)
 {
-	const struct replay_db_slo *slo = &job->db.slo;
+	const struct replay_db_slo *slo = &job->records[s->record].db.slo;
 
 	if (!job->from_db)
 		(void)printf("objective     not known: CPU use alone says nothing of latency\n");
@@ -119,10 +34,11 @@ static void print_objective(const struct replay_job *job)
 
 static void print_one(const struct replay_job *job)
 {
-	const struct replay_result *r = &job->tries[0].result;
+	const struct replay_service *s = &job->tries[0].services[0];
+	const struct replay_result *r = &s->result;
 
 	(void)printf("steps         %zu of %.6g s, %zu scored\n", r->steps,
-		     (double)job->load.step_ns / (double)NS_PER_S, r->scored);
+		     (double)job->step_ns / (double)NS_PER_S, r->scored);
 	(void)printf("used          %s\n", show_fixed(r->used_mean_mcpu, 0, " mcpu, mean").text);
 	(void)printf("limit         %s\n", show_fixed(r->limit_mean_mcpu, 0, " mcpu, mean").text);
 	(void)printf("slack         %s\n", show_fixed(r->slack * 100, 1, " %").text);
@@ -135,7 +51,7 @@ static void print_one(const struct replay_job *job)
 	(void)printf("cost          %s reserved, %s used\n",
 		     show_fixed(r->reserved_core_h, 2, " core-hours").text,
 		     show_fixed(r->used_core_h, 2, "").text);
-	print_objective(job);
+	print_objective(job, s);
 }
 
 static const struct table_column policy_columns[] = {
@@ -162,39 +78,85 @@ static const char *short_name(const struct replay_job *job, size_t i)
 	return name;
 }
 
+static void put_result(struct table *t, const struct replay_result *r)
+{
+	table_cell(t, "%s", show_fixed(r->slack * 100, 1, " %").text);
+	table_cell(t, "%s", show_fixed(r->violations * 100, 2, " %").text);
+	table_cell(t, "%s", show_fixed(r->short_minutes, 1, "").text);
+	table_cell(t, "%s", show_fixed(to_cpus(r->limit_mean_mcpu), 2, "").text);
+	table_cell(t, "%s", show_fixed(r->moves_per_day, 1, "").text);
+	table_cell(t, "%zu", r->changes);
+	table_cell(t, "%s", show_fixed(r->reserved_core_h, 2, "").text);
+}
+
 static void print_policies(const struct replay_job *job)
 {
-	const struct replay_result *first = &job->tries[0].result;
+	const struct replay_service *s = &job->tries[0].services[0];
+	const struct replay_result *first = &s->result;
 	struct table t;
 
 	(void)printf("steps         %zu of %.6g s, %zu scored\n", first->steps,
-		     (double)job->load.step_ns / (double)NS_PER_S, first->scored);
+		     (double)job->step_ns / (double)NS_PER_S, first->scored);
 	(void)printf("used          %s, %s in all\n",
 		     show_fixed(first->used_mean_mcpu, 0, " mcpu, mean").text,
 		     show_fixed(first->used_core_h, 2, " core-hours").text);
-	print_objective(job);
+	print_objective(job, s);
 	(void)printf("\n");
 	table_start(&t, policy_columns, ARRAY_SIZE(policy_columns));
 	for (size_t i = 0; i < job->n_tries; i++) {
-		const struct replay_result *r = &job->tries[i].result;
-
 		table_cell(&t, "%s", short_name(job, i));
-		table_cell(&t, "%s", show_fixed(r->slack * 100, 1, " %").text);
-		table_cell(&t, "%s", show_fixed(r->violations * 100, 2, " %").text);
-		table_cell(&t, "%s", show_fixed(r->short_minutes, 1, "").text);
-		table_cell(&t, "%s", show_fixed(to_cpus(r->limit_mean_mcpu), 2, "").text);
-		table_cell(&t, "%s", show_fixed(r->moves_per_day, 1, "").text);
-		table_cell(&t, "%zu", r->changes);
-		table_cell(&t, "%s", show_fixed(r->reserved_core_h, 2, "").text);
+		put_result(&t, &job->tries[i].services[0].result);
 	}
 	table_print(&t, stdout);
 	table_free(&t);
 }
 
+static const struct table_column service_columns[] = {
+	{"SERVICE", false, true},    {"TIER", false, true},    {"SLACK", true, false},
+	{"TOO LITTLE", true, false}, {"MINUTES", true, false}, {"LIMIT", true, false},
+	{"MOVES/DAY", true, false},  {"WRITES", true, false},  {"CORE-HOURS", true, false},
+};
+
+static void print_host(const struct replay_job *job, const struct replay_try *try)
+{
+	double used = 0, reserved = 0, steps = (double)MAX(job->n_steps, (size_t)1);
+	struct table t;
+
+	table_start(&t, service_columns, ARRAY_SIZE(service_columns));
+	for (size_t k = 0; k < try->set->n_services; k++) {
+		const struct replay_result *r = &try->services[k].result;
+
+		table_cell(&t, "%s", try->set->services[k].name);
+		table_cell(&t, "%s",
+			   try->set->services[k].auto_tier ? "auto"
+							   : tier_name(try->set->services[k].tier));
+		put_result(&t, r);
+		used += isfinite(r->used_core_h) ? r->used_core_h : 0;
+		reserved += isfinite(r->reserved_core_h) ? r->reserved_core_h : 0;
+	}
+	(void)printf("\npolicies      %s\n", try->name);
+	(void)printf("contention    in %s\n",
+		     show_fixed(100 * (double)try->services[0].result.contended / steps, 2,
+				" % of the steps")
+			     .text);
+	(void)printf("cost          %s reserved, %s used\n\n",
+		     show_fixed(reserved, 2, " core-hours").text, show_fixed(used, 2, "").text);
+	table_print(&t, stdout);
+	table_free(&t);
+}
+
+static void print_hosts(const struct replay_job *job)
+{
+	(void)printf("steps         %zu of %.6g s, of %zu services\n", job->n_steps,
+		     (double)job->step_ns / (double)NS_PER_S, job->n_records);
+	for (size_t i = 0; i < job->n_tries; i++)
+		print_host(job, &job->tries[i]);
+}
+
 /* In the host's zone where the recording has a clock, else since its start. */
 static void put_time(struct table *t, const struct replay_job *job, const struct replay_stretch *s)
 {
-	bool minutes = job->load.step_ns % (S_PER_MIN * NS_PER_S) == 0;
+	bool minutes = job->step_ns % (S_PER_MIN * NS_PER_S) == 0;
 	time_t at = (time_t)(s->from_real_ns / (int64_t)NS_PER_S);
 	char text[TIME_MAX];
 	struct tm tm;
@@ -226,8 +188,7 @@ static void print_stretches(const struct replay_job *job, const struct replay_di
 		put_time(&t, job, s);
 		table_cell(&t, "%s",
 			   plot_period(length, sizeof(length),
-				       (uint64_t)(s->to_real_ns - s->from_real_ns) +
-					       job->load.step_ns));
+				       (uint64_t)(s->to_real_ns - s->from_real_ns) + job->step_ns));
 		table_cell(&t, "%s", show_fixed(to_cpus(s->of[0].limit_mean_mcpu), 2, "").text);
 		table_cell(&t, "%s", show_fixed(to_cpus(s->of[1].limit_mean_mcpu), 2, "").text);
 		table_cell(&t, "%s", show_fixed(to_cpus(s->used_mean_mcpu), 2, "").text);
@@ -241,7 +202,6 @@ static void print_stretches(const struct replay_job *job, const struct replay_di
 
 static void print_difference(const struct replay_job *job, const struct replay_difference *d)
 {
-	(void)printf("\nA is %s\nB is %s\n", job->tries[0].name, job->tries[1].name);
 	(void)printf("limits differ by more than %.0f %% in %zu of %zu steps, %zu stretches\n",
 		     REPLAY_MOVE * 100, d->steps, d->compared, d->n_stretches);
 	if (d->n_stretches == 0)
@@ -250,12 +210,29 @@ static void print_difference(const struct replay_job *job, const struct replay_d
 	print_stretches(job, d);
 }
 
-void replay_report_text(const struct replay_job *job, const struct replay_difference *d)
+static void print_differences(const struct replay_job *job)
 {
-	if (job->n_tries == 1)
+	const struct policy_set *set = job->tries[0].set;
+	struct replay_difference d;
+
+	(void)printf("\nA is %s\nB is %s\n", job->tries[0].name, job->tries[1].name);
+	for (size_t k = 0; k < set->n_services; k++) {
+		if (!replay_job_compare(job, k, &d))
+			continue;
+		if (job->hosts)
+			(void)printf("\n%s: ", set->services[k].name);
+		print_difference(job, &d);
+	}
+}
+
+void replay_report_text(const struct replay_job *job, bool compare)
+{
+	if (job->hosts)
+		print_hosts(job);
+	else if (job->n_tries == 1)
 		print_one(job);
 	else
 		print_policies(job);
-	if (d)
-		print_difference(job, d);
+	if (compare)
+		print_differences(job);
 }

@@ -80,12 +80,31 @@ static void negative_values_are_missing(void **state)
 	assert_true(isnan(s.values[1]));
 }
 
+static void a_recording_is_moved_to_other_steps(void **state)
+{
+	_cleanup_(csv_free) struct csv_series s = {};
+	struct err e = {};
+
+	assert_int_equal(read_csv("120,1\n180,2\n240,3\n", 1, 0, &s, &e), 0);
+	/* Ten seconds off the grid: the nearest steps. */
+	assert_int_equal(csv_move(&s, 10 * (int64_t)NS_PER_S, 6), 0);
+	assert_int_equal(s.n, 6);
+	assert_int_equal(s.start_real_ns, 10 * (int64_t)NS_PER_S);
+	assert_int_equal(s.n_missing, 3);
+	assert_true(isnan(s.values[1]) && s.values[2] == 1 && s.values[4] == 3 &&
+		    isnan(s.values[5]));
+	assert_int_equal(csv_move(&s, 190 * (int64_t)NS_PER_S, 2), 0);
+	assert_true(s.values[0] == 2 && s.values[1] == 3);
+	assert_int_equal(s.n_missing, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_that_no_clock_can_count_are_refused),
 		cmocka_unit_test(long_steps_within_the_clock_are_taken),
 		cmocka_unit_test(negative_values_are_missing),
+		cmocka_unit_test(a_recording_is_moved_to_other_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

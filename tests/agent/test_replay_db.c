@@ -194,6 +194,60 @@ static void how_the_objective_was_kept_is_told(void **state)
 	clean();
 }
 
+/* Ends at 1, 2, 5 and at 2, 3: all four ends for both, each as long as since the one before. */
+static void recordings_are_put_side_by_side(void **state)
+{
+	static const int ends_s[2][3] = {{1, 2, 5}, {2, 3, 0}};
+	struct replay_db two[2] = {}, *dbs[2] = {&two[0], &two[1]};
+
+	for (int k = 0; k < 2; k++) {
+		two[k].n = 3 - (size_t)k;
+		two[k].step_ns = NS_PER_S;
+		two[k].rows = calloc(3, sizeof(*two[k].rows));
+		for (size_t i = 0; i < two[k].n; i++) {
+			two[k].rows[i].step =
+				replay_step_blank(ends_s[k][i] * (int64_t)NS_PER_S, NS_PER_S);
+			two[k].rows[i].step.used_mcpu = ends_s[k][i];
+		}
+	}
+	assert_int_equal(replay_db_align(dbs, 2), 0);
+	for (int k = 0; k < 2; k++) {
+		static const int ends[] = {1, 2, 3, 5}, lasts[] = {1, 1, 1, 2};
+
+		assert_int_equal(two[k].n, 4);
+		assert_int_equal(two[k].n_missing, 1 + k);
+		for (int i = 0; i < 4; i++) {
+			const struct replay_step *step = &two[k].rows[i].step;
+
+			assert_int_equal(step->ends_real_ns, ends[i] * (int64_t)NS_PER_S);
+			assert_int_equal(step->interval_ns, (uint64_t)lasts[i] * NS_PER_S);
+			assert_true(isnan(step->used_mcpu) || step->used_mcpu == ends[i]);
+		}
+		replay_db_free(&two[k]);
+	}
+}
+
+/* What was counted of APIs goes with its step. */
+static void apis_go_with_their_step(void **state)
+{
+	struct replay_db two[2] = {}, *dbs[2] = {&two[0], &two[1]};
+
+	for (int k = 0; k < 2; k++) {
+		two[k].n = 1;
+		two[k].rows = calloc(1, sizeof(*two[k].rows));
+		two[k].rows[0].step = replay_step_blank((1 + k) * (int64_t)NS_PER_S, NS_PER_S);
+		two[k].rows[0].n_apis = 7;
+		two[k].rows[0].first_api = 3;
+	}
+	assert_int_equal(replay_db_align(dbs, 2), 0);
+	for (int k = 0; k < 2; k++) {
+		assert_int_equal(two[k].rows[k].n_apis, 7);
+		assert_int_equal(two[k].rows[k].first_api, 3);
+		assert_int_equal(two[k].rows[1 - k].n_apis, 0);
+		replay_db_free(&two[k]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +256,8 @@ int main(void)
 		cmocka_unit_test(the_finest_rollup_that_goes_back_is_read),
 		cmocka_unit_test(apis_are_those_of_the_policy),
 		cmocka_unit_test(how_the_objective_was_kept_is_told),
+		cmocka_unit_test(recordings_are_put_side_by_side),
+		cmocka_unit_test(apis_go_with_their_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,6 +139,93 @@ def test_several(d, cap, reserve):
     check("a_row_a_policy", "low.yaml" in text and "cap.yaml" in text and "CORE-HOURS" in text, text)
 
 
+HOST = {"api": ("gold", 1), "batch": ("bronze", 2), "web": ("silver", 3)}
+
+
+def make_host(d, name, floor="100m"):
+    """A directory of policies of three services that together want more than 3 CPUs at times."""
+    path = os.path.join(d, name)
+    os.mkdir(path)
+    for service, (tier, _) in HOST.items():
+        write(os.path.join(path, service + ".yaml"),
+              f"version: 1\nservice: {service}\ntier: {tier}\nmatch: {{ cgroup: /{service} }}\n"
+              f"cpu: {{ mode: cap, floor: {floor} }}\nforecast: {{ lead: 3min }}\n")
+    return path
+
+
+def test_host(d, cap):
+    """Several services of one host, planned together: tiers, the sources they may come from, comparison."""
+    one, two = make_host(d, "one"), make_host(d, "two", "900m")
+    loads = {s: square(12, random.Random(seed)) for s, (_, seed) in HOST.items()}
+    steps = len(loads["api"])
+    files = {s: trace(os.path.join(d, s + ".host.csv"), v) for s, v in loads.items()}
+    named = [w for s in HOST for w in ("--csv", f"{s}={files[s]}")]
+    wide = write(os.path.join(d, "wide.csv"), "time," + ",".join(HOST) + "\n" + "".join(
+        f"{START + i * STEP_S}," + ",".join(f"{loads[s][i]:.6f}" for s in HOST) + "\n" for i in range(steps)))
+    base = ["--scale", "1000", "--cpus", "3", "--json"]
+    emit = os.path.join(d, "host.out.csv")
+    r = replay(*named, *base, one, "--emit", emit)
+    host = json.loads(r.stdout or '{"policies": [{"services": []}]}')["policies"][0]
+    check("a_host", r.returncode == 0 and [s["service"] for s in host["services"]] == list(HOST)
+          and host["steps"] == steps, r.stdout + r.stderr)
+    decided = rows(emit)
+    check("steps_of_all_services", len(decided) == 3 * steps and
+          [s["service"] for s in decided[:4]] == ["api", "batch", "web", "api"], decided[:4])
+    of = {s["service"]: s for s in host["services"]}
+    for s in HOST:
+        mine = [row for row in decided if row["service"] == s]
+        check(f"summary_of_{s}", summary_agrees({**of[s], "schema": 1}, mine), of[s])
+    alone = run_pair(d, loads["batch"], write(os.path.join(d, "b.yaml"), CAP.replace("gold", "bronze")), "b")[0]
+    late = [r for r in decided if r["service"] == "batch"][steps // 2:]
+    check("bronze_yields", of["batch"]["violations"] > 0.05 > alone["violations"]
+          and 0.02 < host["contended_steps"] / steps < 0.9 and min(float(r["limit_mcpu"]) for r in late) < 1000
+          and of["api"]["violations"] < 0.1, (of["batch"], host["contended_steps"], alone))
+    speed = ("steps_per_s", "times_real_time")
+
+    def told(*args):
+        p = replay(*args)
+        found = json.loads(p.stdout or '{"policies": []}')["policies"]
+        for policy in found:
+            for entry in [policy, *policy["services"]]:
+                for k in ("policy", "missing", *speed):
+                    entry.pop(k, None)
+        return found or p.stderr
+
+    same = told(*named, *base, one)
+    check("one_file_of_all", told("--csv", wide, *base, one) == same, "")
+    apart = told(*named, *base, *(os.path.join(one, s + ".yaml") for s in HOST))
+    check("files_of_one_host", apart == same, (apart, same))
+    r = replay(*named, *base, "--compare", one, two)
+    c = json.loads(r.stdout or '{"compare": []}')["compare"]
+    check("hosts_compared", [x["service"] for x in c] == list(HOST) and all(
+        0 < x["steps_differ"] < steps and x["compared"] == steps for x in c), r.stdout[-2000:] + r.stderr)
+    r = replay(*named, *base[:-1], "--compare", one, two)
+    check("hosts_for_people", all(w in r.stdout for w in ("SERVICE", "contention ", "api: limits differ", "bronze")),
+          r.stdout)
+    r = replay(*named, *base[:-1], one, two, "--svg", os.path.join(d, "host.svg"), "--service", "web")
+    check("one_of_a_host_drawn", r.returncode == 0 and len(paths(os.path.join(d, "host.svg"))["#e8590c"][0]) > 100,
+          r.stderr)
+    part = [f"{s}={p}" for s, p in files.items()]
+    later = "".join(f"{START + (i + 100) * STEP_S},{v}\n" for i, v in enumerate(loads["web"]))
+    part[2] = "web=" + write(os.path.join(d, "later.csv"), "time,cpu\n" + later)
+    r = replay(*(w for p in part for w in ("--csv", p)), *base, one)
+    s = json.loads(r.stdout or '{"policies": [{"services": []}]}')["policies"][0]["services"]
+    check("put_side_by_side_by_time", [x["steps"] for x in s] == [steps + 100] * 3 and
+          [x["missing"] for x in s] == [100] * 3, r.stdout + r.stderr)
+    hours = write(os.path.join(d, "hours.csv"), "time,cpu\n" + "".join(
+        f"{START + 3600 * i},1\n" for i in range(20)))
+    for name, args, says in [
+            ("unnamed_service", named[:4] + [one], "--csv web=FILE"),
+            ("unknown_service", [*named, "--csv", f"db={hours}", one], "no policy has service 'db'"),
+            ("no_name", ["--csv", hours, "--csv", hours, cap], "NAME=FILE"),
+            ("other_steps", [*named[:4], "--csv", f"web={hours}", one], "--step"),
+            ("mixed", [*named, one, cap], "directories"),
+            ("draw_which", [*named, one, "--svg", os.path.join(d, "no.svg")], "--service"),
+            ("draw_nobody", [*named, one, "--service", "x"], "no policy has service 'x'")]:
+        r = replay(*args)
+        check("error_host_" + name, r.returncode == 2 and says in r.stderr, f"exit {r.returncode}: {r.stderr}")
+
+
 def differing(one, two):
     """(steps, stretches, length of the longest) in which limits differ by more than 10 %."""
     signs = [(a > 1.1 * b) - (b > 1.1 * a) for a, b in zip(one, two)]
@@ -404,6 +491,7 @@ def main():
         reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
         test_output(d, cap, reserve)
         test_several(d, cap, reserve)
+        test_host(d, cap)
         test_compare(d, cap)
         test_picture(d, cap)
         test_history(d, cap)
