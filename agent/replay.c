@@ -8,6 +8,7 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/crew.h"
+#include "shaping/latency.h"
 
 #define PERIOD_NS   (100 * NS_PER_MS)
 #define KNOWN_KNOBS (1u << KNOB_CPU_MAX | 1u << KNOB_CPU_WEIGHT)
@@ -26,6 +27,10 @@ struct replayed {
 	enum reason reason;
 	double limit_before_mcpu;            /* of the scored step before; NAN: none */
 	double used_sum, limit_sum, seconds; /* mcpu-seconds; of the scored steps */
+	struct latency_queue queue;
+	double answers, late; /* of scored steps, expected */
+	double in_force_mcpu; /* in this step */
+	bool scored;          /* this step is */
 	struct replay_result res;
 };
 
@@ -175,12 +180,62 @@ static void search_periods(struct controller *c, uint32_t service)
 	}
 }
 
+/* What arrived and what it costs; false: not known of this step. */
+static bool find_load(const struct replay *r, uint32_t service, struct latency_load *ret)
+{
+	const struct replayed *s = &r->of[service];
+	const struct replay_step *step = &s->now;
+	double n = 0, us = 0, used_s = step->used_mcpu / (double)MCPU;
+
+	*ret = (struct latency_load){.limit_mcpu = s->in_force_mcpu,
+				     .seconds = (double)step->interval_ns / (double)NS_PER_S};
+	if (!step->apis) {
+		ret->cost_s = r->conf->request_cost_s;
+		ret->rate_per_s = used_s / ret->cost_s;
+		return ret->cost_s > 0 && isfinite(used_s);
+	}
+	for (size_t i = 0; i <= s->policy->n_apis; i++) {
+		double of = (double)step->apis[i].requests;
+
+		n += of;
+		us += of > 0 ? of * controller_cpu_us(r->controller, service, (uint32_t)i) : 0;
+	}
+	ret->rate_per_s = n / ret->seconds;
+	ret->cost_s = n > 0 ? us / n / (double)US_PER_S : 1;
+	if (!(ret->cost_s > 0) || !isfinite(used_s))
+		return false;
+	/* Not more than was used, unless that was cut short. */
+	if (n > 0 && !(step->throttled > 0))
+		ret->cost_s = fmin(ret->cost_s, used_s / ret->rate_per_s);
+	ret->other_mcpu = fmax(used_s - ret->rate_per_s * ret->cost_s, 0) * (double)MCPU;
+	return ret->cost_s > 0;
+}
+
+/* How the limit that was in force would have kept the objective. */
+static void expect(struct replay *r, uint32_t service)
+{
+	struct replayed *s = &r->of[service];
+	const struct policy_slo *slo = &s->policy->slo;
+	struct latency_load load;
+	double late, n;
+
+	if (!slo->set || !find_load(r, service, &load))
+		return;
+	late = latency_late(&load, (double)slo->latency_us / (double)US_PER_S, &s->queue);
+	n = load.rate_per_s * load.seconds;
+	if (!s->scored || !isfinite(late))
+		return;
+	s->answers += n;
+	s->late += n * late;
+}
+
 /* What the planner learns of one service; others are learned at the same time. */
 static void learn_one(void *arg, size_t i)
 {
 	struct replay *r = arg;
 
 	show(&r->of[i], &r->seen[i]);
+	expect(r, (uint32_t)i);
 	search_periods(r->controller, (uint32_t)i);
 	tick_learn(r->controller, (uint32_t)i, &r->in);
 }
@@ -228,6 +283,7 @@ static void summarise(struct replayed *s)
 	res->used_mean_mcpu = res->limit_mean_mcpu = NAN;
 	res->slack = res->violations = res->moves_per_day = NAN;
 	res->reserved_core_h = res->used_core_h = NAN;
+	res->slo_expected = s->answers > 0 ? 1 - s->late / s->answers : NAN;
 	if (res->scored == 0) {
 		res->short_minutes = NAN;
 		return;
@@ -314,6 +370,8 @@ static int look_at(struct replay *r, size_t i, size_t service)
 		err = c->look(c->arg, &look);
 	if (err < 0)
 		return err;
+	s->in_force_mcpu = look.limit_mcpu;
+	s->scored = look.scored;
 	if (look.scored)
 		score(s, look.limit_mcpu);
 	s->res.steps++;

@@ -46,7 +46,8 @@ struct replay_now {
 struct replay_conf {
 	const struct replay_load *loads; /* [n_services of @set], of the same steps */
 	const struct policy_set *set;
-	size_t threads; /* that learn services side by side; 0: as many as there are CPUs */
+	double request_cost_s; /* CPU time of a request where none were counted; 0: not known */
+	size_t threads;        /* that learn services side by side; 0: as many as there are CPUs */
 	struct host_facts facts;
 	uint64_t skip_ns; /* of the start: planned, but not scored */
 	/* After each step, of each service; a negative errno ends the replay. NULL: nobody asks. */
@@ -66,9 +67,11 @@ struct replay_result {
 	double short_minutes;                /* of scored steps, with more use than the limit */
 	double reserved_core_h, used_core_h; /* over the scored steps: the cost */
 	size_t changes,
-		moves;      /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
-	size_t short_steps; /* scored, with more use than the limit in force */
-	size_t contended;   /* steps in which the host was planned to have too little */
+		moves;       /* writes of the limit in all; scored moves by more than REPLAY_MOVE */
+	size_t short_steps;  /* scored, with more use than the limit in force */
+	double slo_expected; /* share of requests within the latency of the objective; NAN: not
+				known */
+	size_t contended;    /* steps in which the host was planned to have too little */
 };
 
 /*
@@ -79,7 +82,9 @@ struct replay_result {
  * it sees what was recorded, but only cpu.max and cpu.weight are there to be set. A service without
  * a limit (mode reserve) is scored by what the plan reserves for it, and before there is a plan by
  * the host's capacity. Period searches run before the next step, so the result depends on the input
- * alone, not on the threads. Fills @ret [n_services]. Returns 0, -ENOMEM, -EINVAL (no service, or
+ * alone, not on the threads. How the service's own objective would be kept is expected from what
+ * arrives (what was counted of requests, or use over conf->request_cost_s), what it costs and the
+ * limit (latency.h). Fills @ret [n_services]. Returns 0, -ENOMEM, -EINVAL (no service, or
  * steps that are not the same), or what conf->look returned.
  */
 int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct err *e);

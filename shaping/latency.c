@@ -4,15 +4,15 @@
  * period P of 100 ms and holds it until the next one. So the request that the work K of its period
  * ends with (what waited when the period began, what came since, its own cost s) is done
  * floor(K / q) periods after that, or s after it came. What waits at the begin of periods is a
- * random walk with a barrier at 0, its steps a Poisson number of requests less q:
+ * random walk with a barrier at 0, its steps a Poisson number of requests less q.
  *
- * - its tail is bounded by e^(-theta y), E e^(theta (work - q)) = 1: Kingman (1970), "Inequalities
- *   in the theory of queues", and Kleinrock (1976), Queueing Systems II, chapter 2;
- * - far from saturation that is too much: then the sum over the last periods of the chance that
- * what came in them is more than they had quota for is closer;
- * - near and beyond saturation a step is too short for the walk to be in balance: the highest of a
- *   Brownian motion with drift within the step, Harrison (1985), Brownian Motion and Stochastic
- * Flow Systems, 1.8; what the steps before left waits as a fluid.
+ * Its tail is bounded by e^(-theta y), E e^(theta (work - q)) = 1: Kingman (1970), "Inequalities in
+ * the theory of queues", and Kleinrock (1976), Queueing Systems II, chapter 2. Far from saturation
+ * that is too much, and a sum is closer: of the chances that what came in the last 1, 2, 3 ...
+ * periods is more than they had quota for. Near and beyond it a step is too short for the walk to
+ * be in balance, and is taken for a Brownian motion with drift, whose highest counts: Harrison
+ * (1985), Brownian Motion and Stochastic Flow Systems, chapter 1. What the steps before left waits
+ * as a fluid.
  */
 #include "shaping/latency.h"
 
@@ -33,9 +33,9 @@ struct walk {
 	double quota;            /* requests a period may serve */
 	double cost_s, limit;    /* limit: CPUs that requests have */
 	double drift, deviation; /* of the waiting CPU time: a second; of the root of one */
-	double backlog_s,
-		busy_s; /* before the step: what waits, for how long it was near saturation */
-	double decay;   /* theta times cost: of the tail, a request; 0: it has none */
+	/* Before the step: what waits, for how long it was near saturation. */
+	double backlog_s, busy_s;
+	double decay; /* theta times cost: of the tail, a request; 0: it has none */
 };
 
 static double above(double z) /* chance of a normal value above @z */
@@ -43,8 +43,7 @@ static double above(double z) /* chance of a normal value above @z */
 	return 0.5 * erfc(z / M_SQRT2);
 }
 
-/* Chance of at least @n where @mean are expected: Peizer and Pratt (1968), JASA 63.
- */
+/* Chance of at least @n where @mean are expected: Peizer and Pratt (1968), JASA 63. */
 static double poisson_tail(double n, double mean)
 {
 	double k = ceil(n) - 1, z = (k + 0.5) / mean, g = 0;
@@ -140,9 +139,15 @@ static double late_in_period(const struct walk *w, double room_s, double t)
 	return sum / PHASES;
 }
 
+/* CPUs that requests have. */
+static double limit_of(const struct latency_load *l)
+{
+	return fmax(l->limit_mcpu - l->other_mcpu, 0) / (double)MCPU;
+}
+
 static struct walk walk_of(const struct latency_load *l, const struct latency_queue *q)
 {
-	double limit = fmax(l->limit_mcpu - l->other_mcpu, 0) / (double)MCPU;
+	double limit = limit_of(l);
 	double used = l->rate_per_s * l->cost_s / limit;
 
 	return (struct walk){
@@ -178,11 +183,16 @@ double latency_late(const struct latency_load *l, double latency_s, struct laten
 	double room_s = latency_s - l->cost_s, late;
 	struct walk w;
 
-	if (!(l->rate_per_s > 0 && l->cost_s > 0 && l->seconds > 0 && l->limit_mcpu >= 0 &&
+	if (!(l->rate_per_s >= 0 && l->cost_s > 0 && l->seconds > 0 && l->limit_mcpu >= 0 &&
 	      l->other_mcpu >= 0 && latency_s > 0) ||
 	    !isfinite(l->rate_per_s * l->cost_s * l->seconds * latency_s + l->other_mcpu +
 		      l->limit_mcpu))
 		return NAN;
+	if (l->rate_per_s == 0) {
+		q->backlog_s = fmax(q->backlog_s - limit_of(l) * l->seconds, 0);
+		q->busy_s = 0;
+		return 0;
+	}
 	w = walk_of(l, q);
 	late = room_s <= 0 || w.limit <= 0 ? 1 : late_in_step(&w, l, room_s);
 	late = fmin(late, 1); /* means of ones may be above it by their last bit */

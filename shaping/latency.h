@@ -6,7 +6,7 @@
 
 /* One step of a service. */
 struct latency_load {
-	double rate_per_s; /* requests that arrive; above 0 */
+	double rate_per_s; /* requests that arrive */
 	double cost_s;     /* CPU time of one; above 0 */
 	double other_mcpu; /* used by what is no request */
 	double limit_mcpu;
@@ -20,10 +20,10 @@ struct latency_queue {
 };
 
 /*
- * The share of the requests of a step, 0..1, that take longer than @latency_s because of the limit.
- * Requests are taken to come at random, to cost the same each, to be served in their order by as
- * many threads as are of use on CPUs that are free, and to wait for nothing but CPU time. Values
- * that are not finite or out of range give NAN, and leave @q.
+ * The share of the requests of a step, 0..1 (0 of none), that take longer than @latency_s because
+ * of the limit. Requests are taken to come at random, to cost the same each, to be served in their
+ * order by as many threads as are of use on CPUs that are free, and to wait for nothing but CPU
+ * time. Values that are not finite or out of range give NAN, and leave @q.
  */
 double latency_late(const struct latency_load *l, double latency_s, struct latency_queue *q);
 

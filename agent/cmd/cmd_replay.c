@@ -30,6 +30,8 @@ static const struct cmd_option options[] = {
 	{ "audit", NULL, "decide again all that the history says was decided, by all the policies of then" },
 	{ "host", "FILE", "host.yaml; default its defaults" },
 	{ "cpus", "N", "CPUs of the virtual host (200m, 4); default 64" },
+	{ "request-cost", "DURATION", "CPU time of a request (3ms) where a recording counts none: what is expected of "
+		"the objective" },
 	{ "skip", "DURATION", "plan over so much of the start, but do not score it" },
 	{ "svg", "FILE", "draw use, forecast, limit and what was too little (of one policy or two)" },
 	{ "emit", "FILE", "write time,used_mcpu,limit_mcpu,reason of every step (of one policy); of several services "
@@ -62,6 +64,8 @@ static int read_numbers(const struct cmd *cmd, const struct cmd_args *args, stru
 {
 	const char *step = cmd_option(args, "step");
 	const char *cpus = cmd_option(args, "cpus"), *skip = cmd_option(args, "skip");
+	const char *cost = cmd_option(args, "request-cost");
+	uint64_t cost_ns = 0;
 
 	j->facts = (struct host_facts){CAPACITY_MCPU, MEMORY_BYTES, 0};
 	if (step && (parse_duration_ns(step, &j->asked_step_ns) < 0 || j->asked_step_ns == 0))
@@ -69,6 +73,9 @@ static int read_numbers(const struct cmd *cmd, const struct cmd_args *args, stru
 	if (cpus &&
 	    (parse_cpu_mcpu(cpus, &j->facts.capacity_mcpu) < 0 || j->facts.capacity_mcpu == 0))
 		return cmd_usage(cmd, "--cpus takes CPUs (200m, 4), not '%s'", cpus);
+	if (cost && (parse_duration_ns(cost, &cost_ns) < 0 || cost_ns == 0))
+		return cmd_usage(cmd, "--request-cost takes a duration (3ms), not '%s'", cost);
+	j->request_cost_s = (double)cost_ns / (double)NS_PER_S;
 	if (skip && parse_duration_ns(skip, &j->skip_ns) < 0)
 		return cmd_usage(cmd, "--skip takes a duration (2d), not '%s'", skip);
 	return EXIT_OK;
@@ -179,6 +186,7 @@ static int replay_one(struct replay_job *j, size_t i, struct err *e)
 		.set = t->set,
 		.facts = j->facts,
 		.skip_ns = j->skip_ns,
+		.request_cost_s = j->request_cost_s,
 		.look = look,
 		.arg = &l,
 		.progress = progress_on_terminal(),
@@ -279,6 +287,12 @@ const struct cmd cmd_replay = {
 		"A.yaml B.yaml tells besides where their limits differ by more than 10 %, and why: the "
 		"longest stretches, with the mean of both limits, the use, and the reason that each "
 		"limit had most of the time.\n\n"
+		"Of a service with an slo of its own it is told how many of its requests are expected to "
+		"be within the latency (slo_expected): from what arrives, what a request costs and the "
+		"limit in force follows what waits for the CPU quota of coming periods. Requests and their "
+		"costs are those of the history, as they are learned; of a CSV file --request-cost says "
+		"what one costs. They are taken to come at random, to cost the same each and to wait for "
+		"nothing but the limit, and to be patient: what a limit leaves undone is done later.\n\n"
 		"A directory of policies is a host: all its services are planned together, by one planner, "
 		"with their tiers, weights, tenants and the host's CPUs (--cpus), as the agent would. Each "
 		"has a recording of its own (--csv NAME=FILE, given once for each), a column of its name "
@@ -300,9 +314,8 @@ const struct cmd cmd_replay = {
 		"the limit in force, short_minutes the time they lasted; changes_per_day the moves of "
 		"the limit by more than 10 %; the cost is limit and use over time, in core-hours. In "
 		"mode reserve there is no limit: what the plan reserves is scored instead, and before "
-		"there is a plan the host's CPUs. What would have become of the objective is not known: "
-		"CPU use says nothing of latency, and a history says how it was kept under the limits "
-		"of then (slo_recorded).",
+		"there is a plan the host's CPUs. A history says, too, how the objective was kept under "
+		"the limits of then (slo_recorded).",
 	.options = options,
 	.json = true,
 	.run = run,

@@ -48,6 +48,7 @@ struct replay_job {
 	size_t n_steps;
 	uint64_t step_ns;       /* of most steps */
 	int64_t start_real_ns;  /* 0: without a clock */
+	double request_cost_s;  /* 0: not said */
 	uint64_t asked_step_ns; /* 0: none was asked for */
 	struct host_facts facts;
 	uint64_t skip_ns;

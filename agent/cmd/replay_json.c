@@ -30,15 +30,15 @@ static json_t *result_json(const struct replay_job *job, const struct replay_try
 			      (json_int_t)r->scored, "missing",
 			      (json_int_t)(job->from_db ? rec->db.n_missing : rec->used.n_missing));
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:n, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"used_mean_mcpu", json_number(r->used_mean_mcpu), "limit_mean_mcpu",
 		json_number(r->limit_mean_mcpu), "slack", json_number(r->slack), "violations",
 		json_number(r->violations), "violation_steps", (json_int_t)r->short_steps,
 		"short_minutes", json_number(r->short_minutes), "writes", (json_int_t)r->changes,
 		"changes_per_day", json_number(r->moves_per_day), "reserved_core_h",
 		json_number(r->reserved_core_h), "used_core_h", json_number(r->used_core_h),
-		"slo_expected", "steps_per_s", json_number(per_s), "times_real_time",
-		json_number(rate));
+		"slo_expected", json_number(r->slo_expected), "steps_per_s", json_number(per_s),
+		"times_real_time", json_number(rate));
 
 	if (o && more)
 		(void)json_object_update_missing(o, more);

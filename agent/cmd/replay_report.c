@@ -17,19 +17,45 @@ static double to_cpus(double mcpu)
 	return mcpu / (double)MCPU;
 }
 
-/* Latency under other limits than those it was measured under is not known. */
+static bool any_objective(const struct replay_job *job)
+{
+	for (size_t i = 0; i < job->n_tries; i++)
+		for (size_t k = 0; k < job->tries[i].set->n_services; k++)
+			if (isfinite(job->tries[i].services[k].result.slo_expected))
+				return true;
+	return false;
+}
+
+/* Why nothing is expected. */
+static const char *why_unknown(const struct replay_job *job)
+{
+	for (size_t i = 0; i < job->n_tries; i++)
+		for (size_t k = 0; k < job->tries[i].set->n_services; k++)
+			if (job->tries[i].set->services[k].slo.set)
+				return job->from_db
+					       ? "not known: no requests with known costs were recorded"
+					       : "not known: what does a request cost? say --request-cost 3ms";
+	return "none: no policy has an slo of its service";
+}
+
+/* Latency under other limits than those it was measured under is only expected. */
 static void print_objective(const struct replay_job *job, const struct replay_service *s)
 {
-	const struct replay_db_slo *slo = &job->records[s->record].db.slo;
+	const struct policy_slo *slo = &job->tries[0].set->services[0].slo;
+	const struct replay_db_slo *then = &job->records[s->record].db.slo;
+	char latency[TIME_MAX];
 
-	if (!job->from_db)
-		(void)printf("objective     not known: CPU use alone says nothing of latency\n");
-	else if (!isfinite(slo->attained))
-		(void)printf("objective     not known: none was recorded\n");
-	else
-		(void)printf("objective     not known; %s of %s when it was recorded\n",
-			     show_fixed(100 * slo->attained, 3, " %").text,
+	if (isfinite(s->result.slo_expected) && job->n_tries == 1)
+		(void)printf("objective     %s expected within %s, of %s\n",
+			     show_fixed(100 * s->result.slo_expected, 3, " %").text,
+			     format_duration(latency, sizeof(latency), slo->latency_us * NS_PER_US),
 			     show_fixed(100 * slo->objective, 3, " %").text);
+	else if (!any_objective(job))
+		(void)printf("objective     %s\n", why_unknown(job));
+	if (job->from_db && isfinite(then->attained))
+		(void)printf("recorded      %s of %s when it was recorded\n",
+			     show_fixed(100 * then->attained, 3, " %").text,
+			     show_fixed(100 * then->objective, 3, " %").text);
 }
 
 static void print_one(const struct replay_job *job)
@@ -57,7 +83,7 @@ static void print_one(const struct replay_job *job)
 static const struct table_column policy_columns[] = {
 	{"POLICY", false, true},  {"SLACK", true, false},      {"TOO LITTLE", true, false},
 	{"MINUTES", true, false}, {"LIMIT", true, false},      {"MOVES/DAY", true, false},
-	{"WRITES", true, false},  {"CORE-HOURS", true, false},
+	{"WRITES", true, false},  {"CORE-HOURS", true, false}, {"EXPECTED", true, false},
 };
 
 static const char *file_name(const char *path)
@@ -87,6 +113,7 @@ static void put_result(struct table *t, const struct replay_result *r)
 	table_cell(t, "%s", show_fixed(r->moves_per_day, 1, "").text);
 	table_cell(t, "%zu", r->changes);
 	table_cell(t, "%s", show_fixed(r->reserved_core_h, 2, "").text);
+	table_cell(t, "%s", show_fixed(100 * r->slo_expected, 3, " %").text);
 }
 
 static void print_policies(const struct replay_job *job)
@@ -115,6 +142,7 @@ static const struct table_column service_columns[] = {
 	{"SERVICE", false, true},    {"TIER", false, true},    {"SLACK", true, false},
 	{"TOO LITTLE", true, false}, {"MINUTES", true, false}, {"LIMIT", true, false},
 	{"MOVES/DAY", true, false},  {"WRITES", true, false},  {"CORE-HOURS", true, false},
+	{"EXPECTED", true, false},
 };
 
 static void print_host(const struct replay_job *job, const struct replay_try *try)

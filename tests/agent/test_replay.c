@@ -6,6 +6,7 @@
 
 #include "agent/replay.h"
 #include "agent/replay_compare.h"
+#include "shaping/latency.h"
 #include "tests/check.h"
 #include "tests/shaping/world.h"
 
@@ -74,6 +75,47 @@ static void what_is_not_scored_costs_nothing_known(void **state)
 	assert_int_equal(res.steps, 2);
 	assert_int_equal(res.scored, 0);
 	assert_true(isnan(res.short_minutes) && isnan(res.reserved_core_h) && isnan(res.slack));
+}
+
+/* By hand: the first step has all CPUs and is skipped, the others have 1 CPU, one of them too few.
+ */
+static void late_requests_are_expected_from_what_one_costs(void **state)
+{
+	double cpus[] = {0.5, 2, NAN, 0.9, 0};
+	const struct csv_series s = {.values = cpus, .n = 5, .step_ns = NS_PER_S};
+	const struct replay_csv csv = {&s, 1000};
+	const struct replay_load load = replay_csv_load(&csv);
+	struct latency_queue q = {};
+	double n = 0, late = 0;
+	struct replay_result res;
+	struct replay_conf conf;
+	struct world w;
+
+	one_service(&w);
+	w.services[0].slo = (struct policy_slo){
+		.set = true, .objective = 0.99, .latency_us = 100000, .window_s = 3600};
+	conf = conf_of(&w, &load);
+	conf.skip_ns = NS_PER_S;
+	assert_int_equal(replay_run(&conf, &res, NULL), 0);
+	assert_true(isnan(res.slo_expected)); /* nobody knows what a request costs */
+	conf.request_cost_s = 0.01;
+	assert_int_equal(replay_run(&conf, &res, NULL), 0);
+	for (int i = 0; i < 5; i++) {
+		const struct latency_load l = {.rate_per_s = cpus[i] / 0.01,
+					       .cost_s = 0.01,
+					       .limit_mcpu = i == 0 ? 8000 : 1000,
+					       .seconds = 1};
+		double share = isfinite(cpus[i]) ? latency_late(&l, 0.1, &q) : 0;
+
+		n += i > 0 && isfinite(cpus[i]) ? l.rate_per_s : 0;
+		late += i > 0 && isfinite(cpus[i]) ? l.rate_per_s * share : 0;
+	}
+	near(n, 290);
+	assert_true(late > 200 && late < 290); /* a second of work waits before the fourth step */
+	near(res.slo_expected, 1 - late / n);
+	w.services[0].slo.set = false;
+	assert_int_equal(replay_run(&conf, &res, NULL), 0);
+	assert_true(isnan(res.slo_expected));
 }
 
 struct steps {
@@ -445,6 +487,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cost_and_shortage_are_counted_by_time),
 		cmocka_unit_test(what_is_not_scored_costs_nothing_known),
+		cmocka_unit_test(late_requests_are_expected_from_what_one_costs),
 		cmocka_unit_test(recorded_throttling_is_seen),
 		cmocka_unit_test(services_of_a_host_are_planned_together),
 		cmocka_unit_test(steps_have_to_be_the_same),

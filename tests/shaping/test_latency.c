@@ -193,7 +193,7 @@ static void what_is_not_known_is_not_told(void **state)
 {
 	static const struct latency_load rows[] = {
 		{NAN, 0.003, 0, 100, 1}, {100, NAN, 0, 100, 1},      {100, 0.003, NAN, 100, 1},
-		{100, 0.003, 0, NAN, 1}, {100, 0.003, 0, 100, NAN},  {0, 0.003, 0, 100, 1},
+		{100, 0.003, 0, NAN, 1}, {100, 0.003, 0, 100, NAN},  {-1, 0.003, 0, 100, 1},
 		{100, 0, 0, 100, 1},     {100, 0.003, -1, 100, 1},   {100, 0.003, 0, -1, 1},
 		{100, 0.003, 0, 100, 0}, {INFINITY, 0.003, 0, 1, 1}, {100, 0.003, 0, INFINITY, 1},
 	};
@@ -205,6 +205,16 @@ static void what_is_not_known_is_not_told(void **state)
 		assert_true(q.backlog_s == 1 && q.busy_s == 2);
 	}
 	assert_true(isnan(late_of(100, 100, 0, NAN)) && isnan(late_of(100, 100, 0, 0)));
+}
+
+static void what_waits_is_served_while_nothing_comes(void **state)
+{
+	const struct latency_load none = {0, 0.003, 100, 600, 2};
+	struct latency_queue q = {.backlog_s = 1.5, .busy_s = 9};
+
+	assert_true(latency_late(&none, 0.1, &q) == 0);
+	assert_true(fabs(q.backlog_s - 0.5) < 1e-12 && q.busy_s == 0);
+	assert_true(latency_late(&none, 0.1, &q) == 0 && q.backlog_s == 0);
 }
 
 /* Whatever comes is a share, and what waits a number. */
@@ -232,6 +242,7 @@ int main(void)
 		cmocka_unit_test(a_flood_waits_until_it_is_served),
 		cmocka_unit_test(more_of_a_limit_makes_fewer_late),
 		cmocka_unit_test(what_is_not_known_is_not_told),
+		cmocka_unit_test(what_waits_is_served_while_nothing_comes),
 		cmocka_unit_test(any_load_gives_a_share),
 	};
 

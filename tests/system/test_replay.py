@@ -88,6 +88,29 @@ def summary_agrees(s, steps):
             and s["schema"] == 1 and s["steps"] == len(steps))
 
 
+def test_objective(d):
+    """What is expected of an objective: more of it under more of a limit, and a line where it is not known."""
+    slo = "slo: { objective: 99.9%, latency: 100ms, window: 1h }\n"
+    values = square(12, random.Random(11))
+    used = trace(os.path.join(d, "slo.csv"), values)
+    high, low = [write(os.path.join(d, f"slo{c}.yaml"), CAP.replace("floor: 100m", f"ceiling: {c}") + slo)
+                 for c in ("8", "1200m")]
+    base = ["--csv", used, "--scale", "1000", "--skip", "2h"]
+    s = [json.loads(replay(*base, p, "--json", "--request-cost", "3ms").stdout) for p in (high, low)]
+    check("expected_by_the_limit", 0.9 < s[0]["slo_expected"] <= 1 and 0.05 < s[1]["slo_expected"] < 0.7,
+          [x["slo_expected"] for x in s])
+    slow = json.loads(replay(*base, high, "--json", "--request-cost", "150ms").stdout)
+    check("nothing_is_in_time_that_takes_longer", slow["slo_expected"] == 0, slow)
+    text = replay(*base, high, "--request-cost", "3ms").stdout
+    check("expected_for_people", f"{100 * s[0]['slo_expected']:.3f} % expected within 100 ms, of 99.900 %" in text, text)
+    text = replay(*base, "--compare", high, low, "--request-cost", "3ms").stdout
+    check("expected_of_both", "EXPECTED" in text and all(f"{100 * x['slo_expected']:.3f} %" in text for x in s), text)
+    text = replay(*base, high).stdout
+    check("a_cost_is_asked_for", "say --request-cost" in text, text)
+    r = replay(*base, high, "--request-cost", "3")
+    check("error_cost_without_unit", r.returncode == 2 and "--request-cost" in r.stderr, r.stderr)
+
+
 def rises_before(steps, period=60, peak=40):
     """Share of hours from the fourth on whose limit was enough before the peak began."""
     met = hours = 0
@@ -373,7 +396,11 @@ def test_history(d, cap):
     s, bare = (json.loads(replay("--db", of, "--policy", routes, "--json").stdout) for of in (rich, db))
     check("requests_are_used", s.get("limit_mean_mcpu", 0) > 0 and s["limit_mean_mcpu"] != bare["limit_mean_mcpu"], s)
     text = replay("--db", rich, apis).stdout
-    check("and_told", "objective     not known; 99.500 % of 99.000 % when it was recorded" in text, text)
+    check("and_told", "recorded      99.500 % of 99.000 % when it was recorded" in text, text)
+    loose = write(os.path.join(d, "loose.yaml"), CAP.replace("floor: 100m", "ceiling: 1200m") + "apis: [{ route: GET /a }]\nslo: { objective: 99%, latency: "
+                  "300ms, window: 1h }\n")
+    s = json.loads(replay("--db", rich, loose, "--json").stdout)
+    check("costs_are_learned_for_the_objective", 0.05 < s["slo_expected"] < 0.95, s)
     both = replay("--db", rich, "--compare", apis, cap, "--service", "trace", "--svg", os.path.join(d, "h.svg"))
     check("policies_over_a_history", both.returncode == 0 and "limits differ" in both.stdout, both.stderr)
     for name, args, code, says in [
@@ -492,6 +519,7 @@ def main():
         test_output(d, cap, reserve)
         test_several(d, cap, reserve)
         test_host(d, cap)
+        test_objective(d)
         test_compare(d, cap)
         test_picture(d, cap)
         test_history(d, cap)
