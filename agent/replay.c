@@ -2,6 +2,7 @@
 /* replay.c - one recorded step after the other: show the planner what cgroups would, obey it. */
 #include "agent/replay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -398,6 +399,7 @@ int replay_run(const struct replay_conf *conf, struct replay_result *ret, struct
 
 	if (err < 0)
 		return err;
+	assert(r.of && r.seen && r.crew);
 	n = conf->loads[0].n;
 	some = n / 200 + 1;
 	all = MAX(conf->parts, 1) * n;

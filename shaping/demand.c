@@ -68,12 +68,12 @@ static void view_series(struct ladder *l, const struct service_state *s, bool du
 	}
 }
 
-/* Into @asked [n_slots], by slot. */
-static void ask_apis(const struct service_state *s, bool due, struct demand_api *asked)
+/* Into @asked [n], by slot. */
+static void ask_apis(const struct service_state *s, bool due, struct demand_api *asked, size_t n)
 {
 	double memory = cost_memory_per_in_flight_bytes(s->cost);
 
-	for (size_t k = 0; k < s->n_slots; k++) {
+	for (size_t k = 0; k < n; k++) {
 		struct demand_api *a = &asked[k];
 		struct ladder *l = &s->requests[k];
 		bool known = series_count(l->series[0]) > 0;
@@ -93,7 +93,7 @@ static void ask_costs(const struct service_state *s, struct demand_input *in)
 {
 	double rates[COST_MAX_APIS], flight = 0;
 
-	for (size_t k = 0; k < s->n_slots; k++) {
+	for (size_t k = 0; k < in->n_apis; k++) {
 		rates[k] = in->apis[k].rate[DEMAND_PEAK].q[Q50];
 		flight += s->slot_in_flight[k];
 	}
@@ -112,12 +112,12 @@ static void ask_costs(const struct service_state *s, struct demand_input *in)
  * their medians is not asked for.
  */
 static void weigh_tiers(const struct controller *c, struct service_state *s,
-			const struct demand_api *asked)
+			const struct demand_api *asked, size_t n)
 {
 	double base = cost_base_mcpu(s->cost), own = isfinite(base) ? base : 0, all = own;
 
 	s->above_mcpu = s->less_mcpu = 0;
-	for (size_t k = 0; k < s->n_slots; k++) {
+	for (size_t k = 0; k < n; k++) {
 		const struct demand_api *a = &asked[k];
 		enum tier t = slot_tier(s, k);
 		double level = fmin(tier_quantile(c, s, t), s->quantile);
@@ -220,11 +220,12 @@ void demand(struct controller *c, size_t i)
 	struct service_state *s = &c->services[i];
 	struct plan_service *ps = &c->plan.services[i];
 	bool due = demand_due(&s->kept.demand, s->lead_steps);
-	struct demand_api asked[COST_MAX_APIS]; /* [n_slots] */
+	struct demand_api asked[COST_MAX_APIS]; /* [n] */
+	const size_t n = s->n_slots;
 	struct demand_input in = {
 		.lead_steps = s->lead_steps,
 		.gap = c->gap,
-		.n_apis = s->n_slots,
+		.n_apis = n,
 		.apis = asked,
 		.used = {s->need_mcpu, s->used_bytes, s->used_bits_per_s},
 	};
@@ -234,9 +235,9 @@ void demand(struct controller *c, size_t i)
 	view_series(&s->cpu, s, due, DEMAND_CPU, &in);
 	view_series(&s->memory, s, due, DEMAND_MEMORY, &in);
 	view_series(&s->tx, s, due, DEMAND_BANDWIDTH, &in);
-	ask_apis(s, due, asked);
+	ask_apis(s, due, asked, n);
 	ask_costs(s, &in);
-	weigh_tiers(c, s, asked);
+	weigh_tiers(c, s, asked, n);
 	demand_step(&s->kept.demand, &in, f);
 	s->demand_mcpu = s->price ? price_mcpu(c, s) : needed_mcpu(c, s, &f[DEMAND_CPU]);
 	s->soon_mcpu = soon(c, s);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replay_source.c - what is replayed: columns of CSV files, or what a history holds. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static int name_service(const struct cmd *cmd, const struct cmd_args *args, stru
 	char *service = j->records[0].service;
 	int r;
 
+	assert(service); /* there is a record */
 	if (name && !copy_str(service, POLICY_NAME_MAX, name))
 		return cmd_usage(cmd, "--service '%s' is no name of a service", name);
 	if (name)

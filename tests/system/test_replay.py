@@ -2,113 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Not in the VM: it computes, the same on every kernel
 """foreshape replay: the planner over recorded CPU use, judged by its own output."""
-import csv
 import datetime
 import json
 import os
 import pty
 import random
 import re
-import sqlite3
 import subprocess
-import sys
-import tempfile
-import xml.etree.ElementTree
 
-BIN = os.environ.get("FORESHAPE", "build/foreshape")
-DRIVER = os.environ.get("STORE_DRIVER", os.path.join(os.path.dirname(BIN), "tests/agent/store_driver"))
-STEP_S = 60
-START = 1700000000
-failed = 0
-
-CAP = """version: 1
-service: trace
-tier: gold
-match: { cgroup: /trace }
-cpu: { mode: cap, floor: 100m }
-forecast: { lead: 3min, quantile: 0.99 }
-"""
-RESERVE = CAP.replace("mode: cap", "mode: reserve")
-
-
-def check(name, ok, why=""):
-    global failed
-    print(f"ok {name}" if ok else f"not ok {name}: {why}", flush=True)
-    failed += not ok
-
-
-def replay(*args, timeout=60):
-    return subprocess.run([BIN, "replay", *args], capture_output=True, text=True,
-                          timeout=timeout, check=False)
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    return path
-
-
-def trace(path, values, times=True):
-    lines = ["time,cpu"] if times else []
-    for i, v in enumerate(values):
-        cell = "" if v is None else f"{v:.6f}"
-        lines.append(f"{START + i * STEP_S},{cell}" if times else cell)
-    return write(path, "\n".join(lines) + "\n")
-
-
-def rows(path):
-    with open(path, encoding="utf-8") as f:
-        return list(csv.DictReader(f))
-
-
-def square(hours, rng, period=60):
-    """Each hour 15 minutes of 1.5 CPUs, else 0.3, in CPUs."""
-    return [(1.5 if i % period >= 40 and i % period < 55 else 0.3) * rng.uniform(0.95, 1.05)
-            for i in range(hours * 60)]
-
-
-def run_pair(d, values, policy, name):
-    """Runs it and returns (summary, rows)."""
-    out = os.path.join(d, name + ".out.csv")
-    r = replay("--csv", trace(os.path.join(d, name + ".csv"), values), "--scale", "1000",
-               "--policy", policy, "--json", "--emit", out)
-    if r.returncode != 0:
-        print(r.stderr, file=sys.stderr)
-        return None, []
-    return json.loads(r.stdout), rows(out)
-
-
-def summary_agrees(s, steps):
-    used = [float(r["used_mcpu"]) for r in steps]
-    limit = [float(r["limit_mcpu"]) for r in steps]
-    slack = 1 - sum(used) / sum(limit)
-    over = sum(u > l for u, l in zip(used, limit))
-    return (abs(s["slack"] - slack) < 1e-4 and s["violation_steps"] == over
-            and abs(s["used_mean_mcpu"] - sum(used) / len(used)) < 0.01
-            and s["schema"] == 1 and s["steps"] == len(steps))
-
-
-def test_objective(d):
-    """What is expected of an objective: more of it under more of a limit, and a line where it is not known."""
-    slo = "slo: { objective: 99.9%, latency: 100ms, window: 1h }\n"
-    values = square(12, random.Random(11))
-    used = trace(os.path.join(d, "slo.csv"), values)
-    high, low = [write(os.path.join(d, f"slo{c}.yaml"), CAP.replace("floor: 100m", f"ceiling: {c}") + slo)
-                 for c in ("8", "1200m")]
-    base = ["--csv", used, "--scale", "1000", "--skip", "2h"]
-    s = [json.loads(replay(*base, p, "--json", "--request-cost", "3ms").stdout) for p in (high, low)]
-    check("expected_by_the_limit", 0.9 < s[0]["slo_expected"] <= 1 and 0.05 < s[1]["slo_expected"] < 0.7,
-          [x["slo_expected"] for x in s])
-    slow = json.loads(replay(*base, high, "--json", "--request-cost", "150ms").stdout)
-    check("nothing_is_in_time_that_takes_longer", slow["slo_expected"] == 0, slow)
-    text = replay(*base, high, "--request-cost", "3ms").stdout
-    check("expected_for_people", f"{100 * s[0]['slo_expected']:.3f} % expected within 100 ms, of 99.900 %" in text, text)
-    text = replay(*base, "--compare", high, low, "--request-cost", "3ms").stdout
-    check("expected_of_both", "EXPECTED" in text and all(f"{100 * x['slo_expected']:.3f} %" in text for x in s), text)
-    text = replay(*base, high).stdout
-    check("a_cost_is_asked_for", "say --request-cost" in text, text)
-    r = replay(*base, high, "--request-cost", "3")
-    check("error_cost_without_unit", r.returncode == 2 and "--request-cost" in r.stderr, r.stderr)
+from replay_lib import (BIN, CAP, RESERVE, START, STEP_S, check, history, paths, replay, rows, run_pair, run_tests,
+                        square, summary_agrees, trace, write)
 
 
 def rises_before(steps, period=60, peak=40):
@@ -162,93 +65,6 @@ def test_several(d, cap, reserve):
     check("a_row_a_policy", "low.yaml" in text and "cap.yaml" in text and "CORE-HOURS" in text, text)
 
 
-HOST = {"api": ("gold", 1), "batch": ("bronze", 2), "web": ("silver", 3)}
-
-
-def make_host(d, name, floor="100m"):
-    """A directory of policies of three services that together want more than 3 CPUs at times."""
-    path = os.path.join(d, name)
-    os.mkdir(path)
-    for service, (tier, _) in HOST.items():
-        write(os.path.join(path, service + ".yaml"),
-              f"version: 1\nservice: {service}\ntier: {tier}\nmatch: {{ cgroup: /{service} }}\n"
-              f"cpu: {{ mode: cap, floor: {floor} }}\nforecast: {{ lead: 3min }}\n")
-    return path
-
-
-def test_host(d, cap):
-    """Several services of one host, planned together: tiers, the sources they may come from, comparison."""
-    one, two = make_host(d, "one"), make_host(d, "two", "900m")
-    loads = {s: square(12, random.Random(seed)) for s, (_, seed) in HOST.items()}
-    steps = len(loads["api"])
-    files = {s: trace(os.path.join(d, s + ".host.csv"), v) for s, v in loads.items()}
-    named = [w for s in HOST for w in ("--csv", f"{s}={files[s]}")]
-    wide = write(os.path.join(d, "wide.csv"), "time," + ",".join(HOST) + "\n" + "".join(
-        f"{START + i * STEP_S}," + ",".join(f"{loads[s][i]:.6f}" for s in HOST) + "\n" for i in range(steps)))
-    base = ["--scale", "1000", "--cpus", "3", "--json"]
-    emit = os.path.join(d, "host.out.csv")
-    r = replay(*named, *base, one, "--emit", emit)
-    host = json.loads(r.stdout or '{"policies": [{"services": []}]}')["policies"][0]
-    check("a_host", r.returncode == 0 and [s["service"] for s in host["services"]] == list(HOST)
-          and host["steps"] == steps, r.stdout + r.stderr)
-    decided = rows(emit)
-    check("steps_of_all_services", len(decided) == 3 * steps and
-          [s["service"] for s in decided[:4]] == ["api", "batch", "web", "api"], decided[:4])
-    of = {s["service"]: s for s in host["services"]}
-    for s in HOST:
-        mine = [row for row in decided if row["service"] == s]
-        check(f"summary_of_{s}", summary_agrees({**of[s], "schema": 1}, mine), of[s])
-    alone = run_pair(d, loads["batch"], write(os.path.join(d, "b.yaml"), CAP.replace("gold", "bronze")), "b")[0]
-    late = [r for r in decided if r["service"] == "batch"][steps // 2:]
-    check("bronze_yields", of["batch"]["violations"] > 0.05 > alone["violations"]
-          and 0.02 < host["contended_steps"] / steps < 0.9 and min(float(r["limit_mcpu"]) for r in late) < 1000
-          and of["api"]["violations"] < 0.1, (of["batch"], host["contended_steps"], alone))
-    speed = ("steps_per_s", "times_real_time")
-
-    def told(*args):
-        p = replay(*args)
-        found = json.loads(p.stdout or '{"policies": []}')["policies"]
-        for policy in found:
-            for entry in [policy, *policy["services"]]:
-                for k in ("policy", "missing", *speed):
-                    entry.pop(k, None)
-        return found or p.stderr
-
-    same = told(*named, *base, one)
-    check("one_file_of_all", told("--csv", wide, *base, one) == same, "")
-    apart = told(*named, *base, *(os.path.join(one, s + ".yaml") for s in HOST))
-    check("files_of_one_host", apart == same, (apart, same))
-    r = replay(*named, *base, "--compare", one, two)
-    c = json.loads(r.stdout or '{"compare": []}')["compare"]
-    check("hosts_compared", [x["service"] for x in c] == list(HOST) and all(
-        0 < x["steps_differ"] < steps and x["compared"] == steps for x in c), r.stdout[-2000:] + r.stderr)
-    r = replay(*named, *base[:-1], "--compare", one, two)
-    check("hosts_for_people", all(w in r.stdout for w in ("SERVICE", "contention ", "api: limits differ", "bronze")),
-          r.stdout)
-    r = replay(*named, *base[:-1], one, two, "--svg", os.path.join(d, "host.svg"), "--service", "web")
-    check("one_of_a_host_drawn", r.returncode == 0 and len(paths(os.path.join(d, "host.svg"))["#e8590c"][0]) > 100,
-          r.stderr)
-    part = [f"{s}={p}" for s, p in files.items()]
-    later = "".join(f"{START + (i + 100) * STEP_S},{v}\n" for i, v in enumerate(loads["web"]))
-    part[2] = "web=" + write(os.path.join(d, "later.csv"), "time,cpu\n" + later)
-    r = replay(*(w for p in part for w in ("--csv", p)), *base, one)
-    s = json.loads(r.stdout or '{"policies": [{"services": []}]}')["policies"][0]["services"]
-    check("put_side_by_side_by_time", [x["steps"] for x in s] == [steps + 100] * 3 and
-          [x["missing"] for x in s] == [100] * 3, r.stdout + r.stderr)
-    hours = write(os.path.join(d, "hours.csv"), "time,cpu\n" + "".join(
-        f"{START + 3600 * i},1\n" for i in range(20)))
-    for name, args, says in [
-            ("unnamed_service", named[:4] + [one], "--csv web=FILE"),
-            ("unknown_service", [*named, "--csv", f"db={hours}", one], "no policy has service 'db'"),
-            ("no_name", ["--csv", hours, "--csv", hours, cap], "NAME=FILE"),
-            ("other_steps", [*named[:4], "--csv", f"web={hours}", one], "--step"),
-            ("mixed", [*named, one, cap], "directories"),
-            ("draw_which", [*named, one, "--svg", os.path.join(d, "no.svg")], "--service"),
-            ("draw_nobody", [*named, one, "--service", "x"], "no policy has service 'x'")]:
-        r = replay(*args)
-        check("error_host_" + name, r.returncode == 2 and says in r.stderr, f"exit {r.returncode}: {r.stderr}")
-
-
 def differing(one, two):
     """(steps, stretches, length of the longest) in which limits differ by more than 10 %."""
     signs = [(a > 1.1 * b) - (b > 1.1 * a) for a, b in zip(one, two)]
@@ -282,15 +98,6 @@ def test_compare(d, cap):
           and f"in {c['steps_differ']} of {len(values)} steps" in text, text)
     c = json.loads(replay(*base, "--compare", cap, cap, "--json").stdout)["compare"]
     check("equal_policies_do_not_differ", c["steps_differ"] == 0 and c["longest"] == [], c)
-
-
-def paths(svg):
-    """{stroke or fill: [path]} of a picture."""
-    ns = "{http://www.w3.org/2000/svg}"
-    found = {}
-    for p in xml.etree.ElementTree.parse(svg).iter(ns + "path"):
-        found.setdefault(p.get("stroke") or p.get("fill"), []).append(p.get("d"))
-    return found
 
 
 def test_picture(d, cap):
@@ -348,25 +155,6 @@ def test_progress(d, cap):
     check("no_bar_elsewhere", replay(*words).stderr == "")
 
 
-def history(path, values, routes=False):
-    """A history with these seconds, in CPUs, of service trace; None: nothing was sampled."""
-    subprocess.run([DRIVER, path, "write", "0"], check=True, timeout=30)
-    db = sqlite3.connect(path)
-    db.execute("INSERT INTO series VALUES (1, 'trace', ''), (2, 'trace', 'GET /a')")
-    db.executemany("INSERT INTO service_sample (step_s, at_real_s, series, seconds, cpu_mcpu) VALUES (1, ?, 1, 1, ?)",
-                   [(START + i, v * 1000) for i, v in enumerate(values) if v is not None])
-    if routes:
-        db.execute("UPDATE service_sample SET tx_bits_per_s = 8000, memory_bytes = 1e8, psi_cpu = 0")
-        db.executemany("INSERT INTO route_sample (step_s, at_real_s, series, seconds, requests, responses_1xx,"
-                       " responses_2xx, responses_3xx, responses_4xx, responses_5xx, aborted, bytes_in, bytes_out)"
-                       " VALUES (1, ?, 2, 1, ?, 0, ?, 0, 0, 0, 0, 1, 1)",
-                       [(START + i, int(v * 100), int(v * 100)) for i, v in enumerate(values)])
-        db.execute("INSERT INTO slo_sample VALUES (?, 1, 0.99, 1000, 0.995, 0.5)", (START + 60,))
-    db.commit()
-    db.close()
-    return path
-
-
 def test_history(d, cap):
     """What only the history's CPU says is the same as a CSV of it; what else it holds is used."""
     values = square(30, random.Random(9))[:1800]
@@ -397,8 +185,8 @@ def test_history(d, cap):
     check("requests_are_used", s.get("limit_mean_mcpu", 0) > 0 and s["limit_mean_mcpu"] != bare["limit_mean_mcpu"], s)
     text = replay("--db", rich, apis).stdout
     check("and_told", "recorded      99.500 % of 99.000 % when it was recorded" in text, text)
-    loose = write(os.path.join(d, "loose.yaml"), CAP.replace("floor: 100m", "ceiling: 1200m") + "apis: [{ route: GET /a }]\nslo: { objective: 99%, latency: "
-                  "300ms, window: 1h }\n")
+    loose = write(os.path.join(d, "loose.yaml"), CAP.replace("floor: 100m", "ceiling: 1200m") +
+                  "apis: [{ route: GET /a }]\nslo: { objective: 99%, latency: 300ms, window: 1h }\n")
     s = json.loads(replay("--db", rich, loose, "--json").stdout)
     check("costs_are_learned_for_the_objective", 0.05 < s["slo_expected"] < 0.95, s)
     both = replay("--db", rich, "--compare", apis, cap, "--service", "trace", "--svg", os.path.join(d, "h.svg"))
@@ -506,29 +294,19 @@ def test_errors(d, cap):
               f"exit {r.returncode}: {r.stderr}")
 
 
-def main():
-    if not os.access(BIN, os.X_OK):
-        print(f"skip: no {BIN}")
-        return 77
-    if not os.access(DRIVER, os.X_OK):
-        print(f"skip: no {DRIVER}: make system-bins builds it")
-        return 77
-    with tempfile.TemporaryDirectory(prefix="fsh-replay-") as d:
-        cap = write(os.path.join(d, "cap.yaml"), CAP)
-        reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
-        test_output(d, cap, reserve)
-        test_several(d, cap, reserve)
-        test_host(d, cap)
-        test_objective(d)
-        test_compare(d, cap)
-        test_picture(d, cap)
-        test_history(d, cap)
-        test_progress(d, cap)
-        test_ceiling(d)
-        test_input(d, cap)
-        test_calendar(d)
-        test_errors(d, cap)
-    return 1 if failed else 0
+def main(d):
+    cap = write(os.path.join(d, "cap.yaml"), CAP)
+    reserve = write(os.path.join(d, "reserve.yaml"), RESERVE)
+    test_output(d, cap, reserve)
+    test_several(d, cap, reserve)
+    test_compare(d, cap)
+    test_picture(d, cap)
+    test_history(d, cap)
+    test_progress(d, cap)
+    test_ceiling(d)
+    test_input(d, cap)
+    test_calendar(d)
+    test_errors(d, cap)
 
 
-sys.exit(main())
+run_tests(main)
