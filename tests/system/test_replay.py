@@ -135,10 +135,8 @@ def test_picture(d, cap):
     check("make_plot", r.returncode == 0 and ">limit<" in open(svg, encoding="utf-8").read(), r.stderr)
 
 
-def test_progress(d, cap):
-    """On a terminal a bar, which ends gone; elsewhere nothing."""
-    used = trace(os.path.join(d, "bar.csv"), square(24, random.Random(7)))
-    words = ["--csv", used, "--scale", "1000", cap, cap]
+def percents(words):
+    """(exit code, what the bar of a call says, whether it is gone in the end)"""
     master, slave = pty.openpty()
     p = subprocess.run([BIN, "replay", *words], stdout=subprocess.DEVNULL, stderr=slave, timeout=60, check=False)
     os.close(slave)
@@ -149,10 +147,19 @@ def test_progress(d, cap):
     except OSError:  # all is read and nobody holds the other end
         pass
     os.close(master)
-    shown = [int(n) for n in re.findall(rb"(\d+) %", seen)]
-    check("a_bar_on_a_terminal", p.returncode == 0 and len(set(shown)) > 50 and shown == sorted(shown)
-          and seen.endswith(b" \r"), seen[-200:])
-    check("no_bar_elsewhere", replay(*words).stderr == "")
+    return p.returncode, [int(n) for n in re.findall(rb"(\d+) %", seen)], seen.endswith(b" \r")
+
+
+def test_progress(d, cap):
+    """On a terminal a bar, which ends gone; elsewhere nothing."""
+    used = trace(os.path.join(d, "bar.csv"), square(24, random.Random(7)))
+    other = write(os.path.join(d, "other-bar.yaml"), CAP.replace("trace", "other"))
+    for name, words in (("a_bar_on_a_terminal", ["--csv", used, "--scale", "1000", cap, cap]),
+                        ("a_bar_over_a_host", ["--csv", f"trace={used}", "--csv", f"other={used}", "--scale", "1000",
+                                               cap, other])):
+        code, shown, gone = percents(words)
+        check(name, code == 0 and len(set(shown)) > 50 and shown == sorted(shown) and gone, shown)
+        check("no_bar_elsewhere", replay(*words).stderr == "")
 
 
 def test_history(d, cap):
