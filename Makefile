@@ -39,9 +39,10 @@ POLICIES_SRC := $(call src,policies)
 SHAPING_SRC := $(call src,shaping shaping/knobs)
 AGENT_SRC := $(filter-out agent/main.c,$(call src,agent agent/cmd agent/keeper agent/worker))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
-# What a control step is made of. Neither flag changes a result: nobody reads errno or traps of mathematics.
+# What a control step is made of. No flag changes a result: nobody reads errno or traps of mathematics.
+STEP_OPT := -O3 -fno-math-errno -fno-trapping-math -fno-plt -include agent/base/minmax.h
 ifndef SAN
-$(call obj,$(FORECAST_SRC) $(SHAPING_SRC)): OPT := -O3 -fno-math-errno -fno-trapping-math -fno-plt
+$(call obj,$(FORECAST_SRC) $(SHAPING_SRC)): OPT := $(STEP_OPT)
 endif
 LIB = $(BUILD)/lib
 L_base = $(LIB)/base.a

@@ -17,8 +17,8 @@
 /* Only options that mean something here. */
 static int check_options(const struct cmd *cmd, const struct cmd_args *args)
 {
-	static const char *const others[] = {"csv",  "compare", "svg",  "emit",
-					     "step", "skip",    "cpus", "service"};
+	static const char *const others[] = {"csv",  "compare", "svg",     "emit",        "step",
+					     "skip", "cpus",    "service", "request-cost"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (cmd_option(args, others[i]))
