@@ -296,7 +296,6 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	learn_memory(s, ts, interval_ns);
 	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);
 	learn_slo(s, ts, interval_ns);
-	s->apis_seen = !gone && !(ts->missing & MISSING_APIS);
 	if (s->apis_seen)
 		learn_apis(s, ts, interval_ns);
 	else

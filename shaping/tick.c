@@ -54,6 +54,14 @@ void tick_begin(struct controller *c, const struct tick_input *in)
 					    : (double)in->host_memory_available_bytes;
 }
 
+/* What is lent goes on from one worker to the next, where its requests are seen. */
+static void begin_service(const struct controller *c, struct service_state *s,
+			  const struct tick_service *ts)
+{
+	s->apis_seen = !(ts->missing & (MISSING_APIS | MISSING_ALL));
+	loan_look(c, s, ts);
+}
+
 /* In observe mode what was decided counts as in force, so that the plan goes on as it would. */
 static struct tick_service in_force(const struct controller *c, size_t i,
 				    const struct tick_service *ts)
@@ -115,7 +123,7 @@ static void remember_plan(struct service_state *s)
 
 void tick_learn(struct controller *c, uint32_t service, const struct tick_input *in)
 {
-	loan_look(c, &c->services[service], &in->services[service]);
+	begin_service(c, &c->services[service], &in->services[service]);
 	learn(c, service, in);
 	demand(c, service);
 	feedback(c, service);

@@ -273,6 +273,28 @@ static void a_reload_keeps_what_is_lent(void **state)
 	assert_in_range(e.value, plan - plan / 10, plan + plan / 10);
 }
 
+/* Nor does another worker, which goes on from what was saved, or the replay of a recording. */
+static void a_restart_keeps_what_is_lent(void **state)
+{
+	size_t n = controller_save_size(q.w.controller);
+	unsigned char *saved = malloc(n);
+	struct plan_entry e;
+	uint64_t plan = give_back();
+
+	(void)state;
+	assert_non_null(saved);
+	lend();
+	assert_int_equal(controller_save(q.w.controller, saved, n), n);
+	world_free(&q.w);
+	q.w.controller = world_controller(&q.w);
+	assert_true(controller_load(q.w.controller, saved, n) >= 0);
+	free(saved);
+	calm_tick();
+	assert_true(look(700, 0, false, &e));
+	assert_int_equal(e.reason, REASON_LOAN_BACK);
+	assert_in_range(e.value, plan - plan / 10, plan + plan / 10);
+}
+
 /* Nor does it make a host larger that has less than is wanted. */
 static void a_reload_lends_no_more_than_the_share(void **state)
 {
@@ -302,6 +324,7 @@ int main(void)
 		TEST(no_limit_is_no_loan),
 		TEST(a_lower_ceiling_takes_a_loan_at_once),
 		TEST(a_reload_keeps_what_is_lent),
+		TEST(a_restart_keeps_what_is_lent),
 		TEST(a_reload_lends_no_more_than_the_share),
 	};
 
