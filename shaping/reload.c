@@ -104,6 +104,7 @@ static void take_kept(const struct controller *c, struct service_state *to,
 	to->apis_seen = from->apis_seen;
 	to->want_mcpu = from->want_mcpu;
 	to->got_mcpu = from->got_mcpu;
+	to->spare_mcpu = from->spare_mcpu;
 	if (!to->policy->auto_tier || to->kept.tier > to->policy->tier_min ||
 	    to->kept.tier < to->policy->tier_max)
 		to->kept.tier = tier;

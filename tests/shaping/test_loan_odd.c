@@ -308,6 +308,10 @@ static void a_reload_lends_no_more_than_the_share(void **state)
 	assert_true(is_short(&q.w.controller->services[0]));
 	reload();
 	assert_false(look(200, 60, true, &e));
+	q.w.controller->services[0].spare_mcpu = 200; /* which others leave for now */
+	reload();
+	assert_true(look(300, 60, true, &e));
+	assert_int_equal(e.value, 300);
 }
 
 int main(void)
