@@ -314,6 +314,29 @@ static void a_reload_lends_no_more_than_the_share(void **state)
 	assert_int_equal(e.value, 300);
 }
 
+/* Of the minute's writes that lowerings may use, some are left to those of the plan. */
+static void lowerings_find_writes_beside_loans(void **state)
+{
+	struct plan_entry e;
+
+	(void)state;
+	(void)give_back();
+	for (int t = 0; t < 61; t++) {
+		(void)look(100, 0, false, &e);
+		calm_tick();
+	}
+	q.w.set.host.writes_per_minute = 64;
+	for (int t = 0; t < 30; t++) {
+		if (look(100, 60, true, &e))
+			obey(&e);
+		if (look(700, 0, false, &e))
+			obey(&e);
+		calm_tick();
+	}
+	assert_false(look(700, 0, false, &e));
+	assert_true(budget_take(&q.w.controller->budget, q.w.now_ns, 32));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -330,6 +353,7 @@ int main(void)
 		TEST(a_reload_keeps_what_is_lent),
 		TEST(a_restart_keeps_what_is_lent),
 		TEST(a_reload_lends_no_more_than_the_share),
+		TEST(lowerings_find_writes_beside_loans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
