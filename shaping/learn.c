@@ -8,6 +8,7 @@
 /* Above these the CPU use is taken to be cut short, by a limit or by others on the CPUs. */
 #define THROTTLED_SOME 0.01
 #define STALLED_SOME   0.3
+#define LENT_TICKS     10 /* since a loan: what waits is lent for */
 #define THROTTLED_MOST                                                                             \
 	0.5             /* share of time lost that is believed: need is at most twice the use      \
 			 */
@@ -144,8 +145,12 @@ static double needed_mcpu(const struct controller *c, const struct service_state
 	double interval_us = (double)interval_ns / (double)NS_PER_US;
 	double lost = fmin(s->throttled, (double)ts->throttled_us / interval_us);
 	double stalled = ts->missing & MISSING_PSI ? 0 : (double)ts->psi_cpu_some_us / interval_us;
-	/* Throttling is what a limit that lends is meant to do: what came is known. */
-	bool lent = loan_applies(c, s) && !(ts->missing & MISSING_APIS);
+	/*
+	 * Throttling is what a limit that lends is meant to do: what came is known. Where nothing
+	 * is lent, clients may be waiting for answers before they ask for more.
+	 */
+	bool lent = loan_applies(c, s) && !(ts->missing & MISSING_APIS) &&
+		    since(c, s->kept.lent_ns) < LENT_TICKS * c->period_ns;
 	double need = s->use_mcpu / (1 - (lent ? 0 : fmin(lost, THROTTLED_MOST)));
 
 	if (s->kept.capped && s->throttled > THROTTLED_SOME)

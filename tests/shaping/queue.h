@@ -62,18 +62,23 @@ static inline double queue_quota_us(const struct queue *q)
 	return limit == UNLIMITED ? INFINITY : (double)limit * QUEUE_PERIOD_US / MCPU;
 }
 
+static inline void queue_add(struct queue *q)
+{
+	size_t i = q->tail % QUEUE_MOST;
+
+	if (q->tail - q->head >= QUEUE_MOST)
+		return;
+	q->at_us[i] = (double)q->us;
+	q->left_us[i] = q->cost_us * (0.8 + 0.4 * world_unit(&q->seed));
+	q->tail++;
+	q->arrived++;
+}
+
 static inline void queue_arrive(struct queue *q, double rate_per_s)
 {
 	while (q->next_us <= (double)q->us) {
-		size_t i = q->tail % QUEUE_MOST;
-
 		q->next_us -= log(1 - world_unit(&q->seed)) / rate_per_s * 1e6;
-		if (q->tail - q->head >= QUEUE_MOST)
-			continue;
-		q->at_us[i] = (double)q->us;
-		q->left_us[i] = q->cost_us * (0.8 + 0.4 * world_unit(&q->seed));
-		q->tail++;
-		q->arrived++;
+		queue_add(q);
 	}
 }
 
@@ -192,19 +197,35 @@ static inline void queue_tick(struct queue *q)
 	queue_limit(q, before);
 }
 
+static inline void queue_step(struct queue *q)
+{
+	queue_run(q);
+	q->limit_sum += fmin((double)q->w.seen[0].knob[KNOB_CPU_MAX], QUEUE_CPUS * MCPU);
+	q->limit_n++;
+	q->us += QUEUE_STEP_US;
+	if (q->us % QUEUE_PERIOD_US)
+		return;
+	queue_period(q);
+	queue_guard(q);
+}
+
 /* One second at @rate_per_s. */
 static inline void queue_second(struct queue *q, double rate_per_s)
 {
 	for (int k = 0; k < 1000000 / QUEUE_STEP_US; k++) {
 		queue_arrive(q, rate_per_s);
-		queue_run(q);
-		q->limit_sum += fmin((double)q->w.seen[0].knob[KNOB_CPU_MAX], QUEUE_CPUS * MCPU);
-		q->limit_n++;
-		q->us += QUEUE_STEP_US;
-		if (q->us % QUEUE_PERIOD_US)
-			continue;
-		queue_period(q);
-		queue_guard(q);
+		queue_step(q);
+	}
+	queue_tick(q);
+}
+
+/* One second of @n clients that ask anew as soon as they are answered. */
+static inline void queue_second_closed(struct queue *q, size_t n)
+{
+	for (int k = 0; k < 1000000 / QUEUE_STEP_US; k++) {
+		while (q->tail - q->head < n)
+			queue_add(q);
+		queue_step(q);
 	}
 	queue_tick(q);
 }

@@ -337,6 +337,23 @@ static void lowerings_find_writes_beside_loans(void **state)
 	assert_true(budget_take(&q.w.controller->budget, q.w.now_ns, 32));
 }
 
+/*
+ * Clients that wait for their answers ask for as much as the limit lets them: 4 have two CPUs do
+ * 600 requests of 3 ms a second, all in time, and go on to.
+ */
+static void clients_that_wait_are_not_starved(void **state)
+{
+	(void)state;
+	world_free(&q.w);
+	queue_init(&q, COST_US, LATENCY_US);
+	for (int t = 0; t < 400; t++) {
+		if (t == 300)
+			queue_score_begin(&q);
+		queue_second_closed(&q, 4);
+	}
+	assert_true(q.answers > 100 * 500);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -354,6 +371,7 @@ int main(void)
 		TEST(a_restart_keeps_what_is_lent),
 		TEST(a_reload_lends_no_more_than_the_share),
 		TEST(lowerings_find_writes_beside_loans),
+		TEST(clients_that_wait_are_not_starved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
