@@ -10,7 +10,7 @@
 #include "agent/base/util.h"
 #include "forecast/series_state.h"
 
-#define SHARE        0.01 /* of all weight, handed out evenly: Herbster, Warmuth (1998), fixed share */
+#define SHARE        0.01f /* of all weight, handed out evenly: Herbster, Warmuth (1998), fixed share */
 #define LOSS_MAX     8.0  /* one value counts no more than so many mean losses */
 #define SCALE_STEPS  50.0 /* memory of a model's error size */
 #define SCALE_FIRST  3.0  /* values that the first guess of it is worth */
@@ -20,8 +20,8 @@
 #define HEALTH_FAST  6.0f               /* steps that "of late" is, of a model's one-step errors */
 #define HEALTH_SLOW  200.0f             /* and "usually" */
 #define HEALTH_MAX   6.0f               /* times the usual that one error counts at most for it */
-#define HEALTH_FROM  3.0                /* times it that are still healthy */
-#define HEALTH_FLOOR 1e-3               /* usual errors below that are none */
+#define HEALTH_FROM  3.0f               /* times it that are still healthy */
+#define HEALTH_FLOOR 1e-3f              /* usual errors below that are none */
 #define GOLDEN       0.6180339887498949 /* its multiples leave no gaps between 0 and 1 */
 #define SIDE_LEVEL   1.2816             /* normal quantile of .90, to get lo and hi from a grid */
 #define SIDE_MIN     0.2                /* of the common spread: a model's own must not vanish */
@@ -32,7 +32,7 @@ void combine_init(struct series *s)
 {
 	double first = s->n_periods > 0 ? FIRST_WEIGHT : BARE_WEIGHT;
 
-	memset(s->health, 0, sizeof(s->health));
+	s->health = (struct health){};
 	for (uint32_t b = 0; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
 
@@ -48,8 +48,9 @@ void combine_init(struct series *s)
 		for (size_t m = 0; m < SERIES_MODELS; m++) {
 			double rest = (1 - first) / (SERIES_MODELS - 1);
 
-			k->scores[m] = (struct score){.weight = (float)(m == 0 ? first : rest),
-						      .scale = 1};
+			k->weight[m] = (float)(m == 0 ? first : rest);
+			k->scale[m] = 1;
+			k->losses[m] = 0;
 		}
 		for (uint32_t i = 0; i < k->slots; i++)
 			series_slot(s, k->first_slot + i)->due = 0;
@@ -89,13 +90,13 @@ static void spread_out(double x, double lo, double hi, double *q)
 		q[i] = x + grid_shape[i] * hi;
 }
 
-static void learn_scale(struct score *score, double n, const struct guess *g, double x)
+static void learn_scale(float *scale, double n, const struct guess *g, double x)
 {
 	double e = x - g->x, z = fabs(e) / (e < 0 ? g->lo : g->hi);
 
-	z = fmin(z, SCALE_MAX * score->scale + 1);
-	score->scale += (float)((z - score->scale) / fmin(n + SCALE_FIRST, SCALE_STEPS));
-	score->scale = fmaxf(score->scale, 1e-3f);
+	z = fmin(z, SCALE_MAX * *scale + 1);
+	*scale += (float)((z - *scale) / fmin(n + SCALE_FIRST, SCALE_STEPS));
+	*scale = fmaxf(*scale, 1e-3f);
 }
 
 /*
@@ -108,17 +109,16 @@ static void learn_weights(struct bucket *k, const struct answer *a, size_t n, co
 	double unit = fmax(k->loss, 1e-12), before = 0, sum = 0, to[SERIES_ASKED];
 
 	for (size_t i = 0; i < n; i++) {
-		double weight = k->scores[a[i].model].weight;
+		double weight = k->weight[a[i].model];
 
 		to[i] = weight * exp(-learning * fmin(losses[i] / unit, LOSS_MAX));
 		before += weight;
 		sum += to[i];
 	}
 	for (size_t i = 0; i < n; i++)
-		k->scores[a[i].model].weight = (float)(to[i] * before / sum);
+		k->weight[a[i].model] = (float)(to[i] * before / sum);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		k->scores[m].weight =
-			(float)((1 - SHARE) * k->scores[m].weight + SHARE / SERIES_MODELS);
+		k->weight[m] = (1 - SHARE) * k->weight[m] + SHARE / SERIES_MODELS;
 }
 
 static void learn_coverage(struct bucket *k, const double *q, double x)
@@ -144,15 +144,16 @@ static void judge_models(struct bucket *k, const struct answer *a, size_t n, dou
 	double losses[SERIES_ASKED];
 
 	for (size_t i = 0; i < n; i++) {
-		struct score *score = &k->scores[a[i].model];
+		size_t m = a[i].model;
+		float *scale = &k->scale[m], *loss = &k->losses[m];
 		const struct guess *g = &a[i].guess;
-		uint8_t *judged = &k->n_judged[a[i].model];
+		uint8_t *judged = &k->n_judged[m];
 		double own[FORECAST_LEVELS];
 
-		spread_out(g->x, g->lo * score->scale, g->hi * score->scale, own);
+		spread_out(g->x, g->lo * *scale, g->hi * *scale, own);
 		losses[i] = grid_loss(own, x);
-		score->loss += (float)((losses[i] - score->loss) / fmin(*judged + 1.0, LOSS_STEPS));
-		learn_scale(score, *judged, g, x);
+		*loss += (float)((losses[i] - *loss) / fmin(*judged + 1.0, LOSS_STEPS));
+		learn_scale(scale, *judged, g, x);
 		*judged += *judged < UINT8_MAX;
 	}
 	learn_weights(k, a, n, losses, learning);
@@ -162,26 +163,16 @@ static void judge_models(struct bucket *k, const struct answer *a, size_t n, dou
 static void learn_health(struct series *s, const struct answer *a, size_t n_answers, double x)
 {
 	for (size_t i = 0; i < n_answers; i++) {
-		struct health *h = &s->health[a[i].model];
-		float size = fabsf((float)x - a[i].guess.x), n = h->n + 1;
+		size_t m = a[i].model;
+		float *fast = &s->health.fast[m], *slow = &s->health.slow[m];
+		float size = fabsf((float)x - a[i].guess.x), n = s->health.n[m] + 1.0f;
 
-		h->fast += (size - h->fast) / fminf(n, HEALTH_FAST);
+		*fast += (size - *fast) / fminf(n, HEALTH_FAST);
 		if (n > HEALTH_FAST + 1)
-			size = fminf(size, HEALTH_MAX * h->slow + 1e-6f);
-		h->slow += (size - h->slow) / fminf(n, HEALTH_SLOW);
-		h->n = fminf(n, HEALTH_SLOW);
+			size = fminf(size, HEALTH_MAX * *slow + 1e-6f);
+		*slow += (size - *slow) / fminf(n, HEALTH_SLOW);
+		s->health.n[m] = (uint8_t)fminf(n, HEALTH_SLOW);
 	}
-}
-
-/* What is left of the weight of model @m: one that has just begun to fail counts less at once. */
-static double trust(const struct series *s, size_t m)
-{
-	double slow = s->health[m].slow, usual = HEALTH_FROM * MAX(slow, HEALTH_FLOOR), share;
-
-	if (s->health[m].fast <= usual)
-		return 1;
-	share = usual / s->health[m].fast;
-	return share * share;
 }
 
 static void judge(struct series *s, struct bucket *k, const struct waiting_step *w, double x)
@@ -243,51 +234,48 @@ static unsigned int horizon_at(const struct bucket *k, uint64_t issued)
 	return k->first + (unsigned int)((turn - floor(turn)) * (k->step - k->first + 1));
 }
 
-/* What combining takes of a model. */
-struct voice {
-	uint32_t model;
-	float weight, scale;
+/* What combining takes of the models, and in which order they are asked. */
+struct voices {
+	float weight[SERIES_MODELS], scale[SERIES_MODELS];
+	uint8_t order[SERIES_MODELS];
 };
 
-/* The weights of all models between buckets @from and @to, in the order of the table. */
+/*
+ * The weights of all models between buckets @from and @to. A model that has just begun to fail
+ * counts less at once, whatever the horizon.
+ */
 static void weigh(const struct series *s, const struct bucket *from, const struct bucket *to,
-		  double share, struct voice *ret)
+		  float share, struct voices *ret)
 {
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		const struct score *a = &from->scores[m], *b = &to->scores[m];
+	const struct health *h = &s->health;
 
-		ret[m].model = (uint32_t)m;
-		ret[m].weight =
-			(float)((a->weight + share * (b->weight - a->weight)) * trust(s, m));
-		ret[m].scale = (float)(a->scale + share * (b->scale - a->scale));
+	for (size_t m = 0; m < SERIES_MODELS; m++) {
+		float usual = HEALTH_FROM * MAX(h->slow[m], HEALTH_FLOOR);
+		float trust = usual / MAX(h->fast[m], usual);
+
+		ret->weight[m] = from->weight[m] + share * (to->weight[m] - from->weight[m]);
+		ret->weight[m] *= trust * trust;
+		ret->scale[m] = from->scale[m] + share * (to->scale[m] - from->scale[m]);
 	}
 	for (size_t m = series_speaking(s); m < SERIES_MODELS; m++)
-		ret[m].weight = 0;
+		ret->weight[m] = 0;
 }
 
-/* Brings the @n of most weight to the front, the others stay in order behind them. */
-static void most_weight_first(struct voice *v, size_t n)
+/* In the order of the table, but the @n of most weight first. */
+static void most_weight_first(struct voices *v, size_t n)
 {
-	struct voice first[SERIES_ASKED], rest[SERIES_MODELS];
-	uint32_t taken = 0;
-	size_t found = 0, left = 0;
+	int32_t key[SERIES_MODELS], rank[SERIES_MODELS] = {};
+	size_t left = n;
 
-	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		size_t at = found < n ? found++ : n;
-
-		if (at == n && !(v[m].weight > first[--at].weight))
-			continue;
-		for (; at > 0 && v[m].weight > first[at - 1].weight; at--)
-			first[at] = first[at - 1];
-		first[at] = v[m];
-	}
-	for (size_t i = 0; i < n; i++)
-		taken |= 1U << first[i].model;
+	/* Floats that are not negative are in the order of their bits; of equal ones the first. */
+	memcpy(key, v->weight, sizeof(key));
 	for (size_t m = 0; m < SERIES_MODELS; m++)
-		if (!(taken >> m & 1))
-			rest[left++] = v[m];
-	memcpy(v, first, n * sizeof(*v));
-	memcpy(v + n, rest, left * sizeof(*v));
+		key[m] = (key[m] & ~(SERIES_MODELS - 1)) | (int32_t)(SERIES_MODELS - 1 - m);
+	for (size_t k = 0; k < SERIES_MODELS; k++)
+		for (size_t m = 0; m < SERIES_MODELS; m++)
+			rank[m] += key[k] > key[m];
+	for (size_t m = 0; m < SERIES_MODELS; m++)
+		v->order[rank[m] < (int32_t)n ? (size_t)rank[m] : left++] = (uint8_t)m;
 }
 
 static size_t n_asked(const struct series *s)
@@ -296,16 +284,16 @@ static size_t n_asked(const struct series *s)
 }
 
 /* After the first ones of most weight, some of the others of @n, in turn with @nth. */
-static void choose(const struct series *s, struct voice *v, uint64_t nth)
+static void choose(const struct series *s, struct voices *v, uint64_t nth)
 {
 	size_t first = s->conf.brief ? SERIES_FIRST_BRIEF : SERIES_FIRST;
 	size_t turns = n_asked(s) - first, others = series_speaking(s) - first;
-	struct voice chosen[SERIES_ASKED];
+	uint8_t chosen[SERIES_ASKED];
 
 	most_weight_first(v, first);
 	for (size_t i = 0; i < turns; i++)
-		chosen[i] = v[first + (nth * turns + i) % others];
-	memcpy(&v[first], chosen, turns * sizeof(*chosen));
+		chosen[i] = v->order[first + (nth * turns + i) % others];
+	memcpy(&v->order[first], chosen, turns);
 }
 
 /*
@@ -313,20 +301,21 @@ static void choose(const struct series *s, struct voice *v, uint64_t nth)
  * its place of the table. All grids have one shape, so that the mean of their quantiles is the grid
  * of their means.
  */
-static struct guess combine(const struct series *s, unsigned int step, const struct voice *v,
+static struct guess combine(const struct series *s, unsigned int step, const struct voices *v,
 			    double spread, struct guess *said)
 {
 	double x = 0, lo = 0, hi = 0, sum = 0;
 
 	for (size_t i = 0; i < n_asked(s); i++) {
-		struct guess g = ask(s, v[i].model, step, spread);
-		double weight = v[i].weight, scaled = weight * v[i].scale;
+		size_t m = v->order[i];
+		struct guess g = ask(s, m, step, spread);
+		double weight = v->weight[m], scaled = weight * v->scale[m];
 
 		sum += weight;
 		x += weight * g.x;
 		lo += scaled * g.lo;
 		hi += scaled * g.hi;
-		said[v[i].model] = g;
+		said[m] = g;
 	}
 	return (struct guess){(float)(x / sum), (float)(lo / sum), (float)(hi / sum)};
 }
@@ -334,7 +323,7 @@ static struct guess combine(const struct series *s, unsigned int step, const str
 static void issue(const struct series *s, struct bucket *k, struct waiting_step *ret)
 {
 	const struct past *past = series_past(s);
-	struct voice v[SERIES_MODELS];
+	struct voices v;
 	struct guess all, said[SERIES_MODELS];
 	struct answer answers[SERIES_ASKED];
 	unsigned int step = horizon_at(k, past->steps);
@@ -343,9 +332,9 @@ static void issue(const struct series *s, struct bucket *k, struct waiting_step 
 
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		said[m].x = NAN;
-	weigh(s, k, k, 0, v);
-	choose(s, v, k->n_issued++);
-	all = combine(s, step, v, spread, said);
+	weigh(s, k, k, 0, &v);
+	choose(s, &v, k->n_issued++);
+	all = combine(s, step, &v, spread, said);
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (!isnan(said[m].x))
 			answers[n++] = (struct answer){m, said[m]};
@@ -388,19 +377,37 @@ size_t series_bucket(const struct series *s, unsigned int step, double *share)
 	return b;
 }
 
-void combine_predict(const struct series *s, unsigned int step, double *q)
+static void predict(const struct series *s, unsigned int step, double *q)
 {
 	double share;
 	const struct bucket *to = &s->buckets[series_bucket(s, step, &share)];
 	const struct bucket *from = to > s->buckets ? to - 1 : to;
-	struct voice v[SERIES_MODELS];
+	struct voices v;
 	struct guess g, said[SERIES_MODELS];
 	uint32_t regime = past_regime(series_past(s));
 
-	weigh(s, from, to, share, v);
-	most_weight_first(v, n_asked(s));
-	g = combine(s, step, v, past_spread(series_past(s), step), said);
+	weigh(s, from, to, (float)share, &v);
+	most_weight_first(&v, n_asked(s));
+	g = combine(s, step, &v, past_spread(series_past(s), step), said);
 	spread_out(g.x, g.lo, g.hi, q);
 	grid_correct_between(&from->shift[regime], &to->shift[regime], share, q);
 	grid_temper(q, highest(s));
+}
+
+void combine_predict(const struct series *s, unsigned int step, double *q)
+{
+	struct series_next *next = (struct series_next *)&s->outer.next;
+
+	if (step > 1) {
+		predict(s, step, q);
+		return;
+	}
+	if (next->version == 0 || next->version != (uint32_t)s->outer.version) {
+		predict(s, 1, q);
+		next->version = (uint32_t)s->outer.version;
+		for (int i = 0; i < FORECAST_LEVELS; i++)
+			next->q[i] = (float)q[i];
+	}
+	for (int i = 0; i < FORECAST_LEVELS; i++)
+		q[i] = next->q[i];
 }

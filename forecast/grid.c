@@ -51,7 +51,9 @@ double forecast_at(const struct forecast *f, double level)
 
 double grid_half(const double *q)
 {
-	return fmax(0.5 * (q[Q90] - q[Q10]), EQUAL);
+	double half = 0.5 * (q[Q90] - q[Q10]);
+
+	return MAX(half, EQUAL);
 }
 
 static void order(double *q)
@@ -62,23 +64,28 @@ static void order(double *q)
 		q[i] = MIN(q[i], q[i + 1]);
 }
 
-/* What @c adds to level @i, in halves: the mean over paces by weight. */
-static double shift_of(const struct grid_shift *c, int i)
+/* Adds to @sum what @c adds to each level, in halves, @share times: the mean over paces by weight.
+ */
+static void add_shifts(const struct grid_shift *c, float share, float *sum)
 {
-	double sum = 0;
+	for (int k = 0; k < GRID_PACES; k++) {
+		float weight = share * (float)GRID_STEP * c->weight[k];
 
-	for (int k = 0; k < GRID_PACES; k++)
-		sum += c->weight[k] * c->shift[k][i];
-	return sum * GRID_STEP;
+		for (int i = 0; i < GRID_FREE; i++)
+			sum[i] += weight * (float)c->shift[k][i];
+	}
 }
 
 void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b, double share,
 			  double *q)
 {
 	double half = grid_half(q);
+	float shifts[GRID_FREE] = {};
 
+	add_shifts(a, (float)(1 - share), shifts);
+	add_shifts(b, (float)share, shifts);
 	for (int i = 0; i < GRID_FREE; i++)
-		q[i] += half * ((1 - share) * shift_of(a, i) + share * shift_of(b, i));
+		q[i] += half * shifts[i];
 	for (int i = GRID_FREE; i < FORECAST_LEVELS; i++)
 		q[i] = q[Q95] + half * ((1 - share) * a->tail[i - GRID_FREE] +
 					share * b->tail[i - GRID_FREE]);
@@ -88,9 +95,11 @@ void grid_correct_between(const struct grid_shift *a, const struct grid_shift *b
 void grid_correct(const struct grid_shift *c, double *q)
 {
 	double half = grid_half(q);
+	float shifts[GRID_FREE] = {};
 
+	add_shifts(c, 1, shifts);
 	for (int i = 0; i < GRID_FREE; i++)
-		q[i] += half * shift_of(c, i);
+		q[i] += half * shifts[i];
 	for (int i = GRID_FREE; i < FORECAST_LEVELS; i++)
 		q[i] = q[Q95] + half * c->tail[i - GRID_FREE];
 	order(q);
@@ -98,7 +107,7 @@ void grid_correct(const struct grid_shift *c, double *q)
 
 void grid_temper(double *q, double highest)
 {
-	double from = fmax(highest, q[Q50]);
+	double from = MAX(highest, q[Q50]);
 
 	for (int i = Q50 + 1; i < FORECAST_LEVELS; i++) {
 		if (q[i] > from)
@@ -153,10 +162,16 @@ static double pinball(double level, double q, double x)
 	return (level - 0.5) * d + 0.5 * fabs(d);
 }
 
-/* Rounds @x to whole steps, up or down by chance (a hash of @seed), so that nothing is lost. */
-static int16_t to_steps(double x, uint32_t seed)
+/* In [0, 1), for each level: a hash of @seed. */
+static void draw(uint32_t seed, float *ret)
 {
-	double chance = (double)(seed * UINT32_C(2654435769) >> 8) / 16777216;
+	for (uint32_t i = 0; i < GRID_FREE; i++)
+		ret[i] = (float)(int32_t)((seed * 32 + i) * UINT32_C(2654435769) >> 8) / 16777216;
+}
+
+/* Rounds @x to whole steps, up or down by @chance, so that nothing is lost. */
+static int16_t to_steps(double x, double chance)
+{
 	double steps = (MIN(MAX(x, SHIFT_MIN), SHIFT_MAX) - SHIFT_MIN) / GRID_STEP;
 
 	return (int16_t)((int32_t)(steps + chance) + (int32_t)(SHIFT_MIN / GRID_STEP));
@@ -186,22 +201,23 @@ void grid_learn(struct grid_shift *c, const double *raw, const double *q, double
 {
 	double first = fmin(RATE_FIRST / (c->n + 10), 0.1), losses[GRID_PACES] = {};
 	double half = grid_half(raw);
+	float chance[GRID_FREE];
 
 	/* Goes round far up, so that the chance of rounding never stands still. */
 	c->n = c->n >= 0 && c->n < COUNT_MAX ? c->n + 1 : COUNT_MAX / 2;
 	if (x > q[Q95] + EQUAL)
 		learn_tail(c, (x - q[Q95]) / half, pace);
+	draw((uint32_t)c->n, chance);
 	for (int k = 0; k < GRID_PACES; k++) {
-		double rate = pace * fmax(rates[k], first);
+		double rate = pace * MAX(rates[k], first);
 
 		for (int i = 0; i < GRID_FREE; i++) {
 			double shift = GRID_STEP * c->shift[k][i], at = raw[i] + half * shift;
+			double to = shift + rate * (forecast_level[i] - (x < at));
 
 			losses[k] += pinball(forecast_level[i], at, x);
-			if (fabs(x - at) > EQUAL)
-				c->shift[k][i] =
-					to_steps(shift + rate * (forecast_level[i] - (x < at)),
-						 (uint32_t)c->n * 32 + (uint32_t)i);
+			c->shift[k][i] =
+				fabs(x - at) > EQUAL ? to_steps(to, chance[i]) : c->shift[k][i];
 		}
 	}
 	learn_weights(c, losses);

@@ -94,9 +94,11 @@ void past_learn(struct past *p, double x)
 
 uint16_t past_encode(const struct past *p, double x)
 {
-	double steps = (x - p->lowest) / PAST_STEP;
+	double steps = (x - p->lowest) * (1 / PAST_STEP) + 0.5;
 
-	return isnan(x) ? PAST_NONE : (uint16_t)fmin(fmax(steps + 0.5, 0), PAST_NONE - 1);
+	if (isnan(steps))
+		return isnan(x) ? PAST_NONE : 0;
+	return (uint16_t)MIN(MAX(steps, 0), PAST_NONE - 1);
 }
 
 uint16_t past_recode(const struct past *p, uint16_t kept, double from)

@@ -11,8 +11,9 @@
 
 #define MAX_SCANNED    96 /* steps looked at for the top of the season */
 #define MAX_CANDIDATES 6
-#define MIN_PACE       4 /* steps from peak to peak at least: they cost most of an update */
-#define SHAPE_MODEL    5 /* row of the table that knows the shape of a cycle at a look */
+#define LOOKS          12 /* steps whose forecasts are kept while maxima are looked for */
+#define MIN_PACE       4  /* steps from peak to peak at least: they cost most of an update */
+#define SHAPE_MODEL    5  /* row of the table that knows the shape of a cycle at a look */
 
 _Static_assert(SERIES_PEAKS == 2, "a peak is issued at every half of its horizon");
 
@@ -58,18 +59,40 @@ static size_t candidates(const struct series *s, unsigned int horizon, unsigned 
 	return n;
 }
 
+/* Forecasts of steps, as combine_predict has them; maxima over several windows have some in common.
+ */
+struct looks {
+	size_t n;
+	unsigned int steps[LOOKS];
+	double q[LOOKS][FORECAST_LEVELS];
+};
+
+static const double *look(const struct series *s, unsigned int step, struct looks *l)
+{
+	size_t at = 0;
+
+	while (at < l->n && l->steps[at] != step)
+		at++;
+	if (at == l->n) {
+		at = MIN(at, LOOKS - 1);
+		combine_predict(s, step, l->q[at]);
+		l->steps[at] = step;
+		l->n = at + 1;
+	}
+	return l->q[at];
+}
+
 /* Before calibration. */
-static void highest_step(const struct series *s, unsigned int horizon, double *q)
+static void highest_step(const struct series *s, unsigned int horizon, struct looks *l, double *q)
 {
 	unsigned int steps[MAX_CANDIDATES];
 	size_t n = candidates(s, horizon, steps);
 
 	for (size_t i = 0; i < n; i++) {
-		double one[FORECAST_LEVELS];
+		const double *one = look(s, steps[i], l);
 
-		combine_predict(s, steps[i], one);
 		for (int j = 0; j < FORECAST_LEVELS; j++)
-			q[j] = i == 0 ? one[j] : fmax(q[j], one[j]);
+			q[j] = i == 0 ? one[j] : MAX(q[j], one[j]);
 	}
 }
 
@@ -130,7 +153,9 @@ void peak_issue(struct series *s)
 {
 	const struct past *past = series_past(s);
 	uint64_t step = past->steps;
+	struct looks looks;
 
+	looks.n = 0;
 	for (uint32_t b = 1; b < s->n_buckets; b++) {
 		struct bucket *k = &s->buckets[b];
 		uint32_t half = MAX((k->step + 1) / 2, MIN_PACE);
@@ -139,7 +164,7 @@ void peak_issue(struct series *s)
 
 		if (step % half != 0)
 			continue;
-		highest_step(s, k->step, q);
+		highest_step(s, k->step, &looks, q);
 		p->end = (uint32_t)(step + k->step);
 		p->max = PAST_NONE;
 		for (int i = 0; i < FORECAST_LEVELS; i++)
@@ -151,8 +176,10 @@ void peak_predict(const struct series *s, unsigned int steps, double *q)
 {
 	double share;
 	size_t b = series_bucket(s, steps, &share);
+	struct looks looks;
 
-	highest_step(s, steps, q);
+	looks.n = 0;
+	highest_step(s, steps, &looks, q);
 	grid_correct_between(&s->buckets[b > 0 ? b - 1 : 0].peak_shift, &s->buckets[b].peak_shift,
 			     share, q);
 }

@@ -14,7 +14,7 @@
 #include "forecast/gru_fit.h"
 #include "forecast/series_state.h"
 
-#define KIND         UINT64_C(0x4f737265736673) /* the layout and its version */
+#define KIND         UINT64_C(0x50737265736673) /* the layout and its version */
 #define EVENTS_KIND  UINT64_C(0x0173746e766573) /* of what may follow */
 #define HORIZON_MAX  100000
 #define PERIOD_MAX   100000
@@ -53,6 +53,7 @@ void series_restart(struct series *s, const unsigned int *periods, size_t n, dou
 	for (uint32_t b = 0; b < s->n_buckets; b++)
 		memset(s->buckets[b].peaks, 0, sizeof(s->buckets[b].peaks));
 	combine_init(s);
+	s->outer.next.version = 0;
 }
 
 int series_new(const struct series_conf *conf, struct series **ret)
@@ -133,6 +134,7 @@ void series_learn(struct series *s, double value)
 	for (size_t m = 0; m < SERIES_MODELS; m++)
 		if (forecast_models[m]->observe)
 			forecast_models[m]->observe(series_model(s, m), past, x);
+	s->outer.next.version = 0;
 	combine_issue(s);
 	peak_issue(s);
 }
@@ -346,8 +348,8 @@ double series_last(const struct series *s)
 static void report_bucket(const struct bucket *k, double n, struct series_report *ret)
 {
 	for (size_t m = 0; m < SERIES_MODELS; m++) {
-		ret->models[m].weight += k->scores[m].weight / n;
-		ret->models[m].loss += k->scores[m].loss / n;
+		ret->models[m].weight += k->weight[m] / n;
+		ret->models[m].loss += k->losses[m] / n;
 	}
 	ret->loss += k->loss / n;
 	if (k->n_scored < MIN_SCORED)
@@ -410,7 +412,7 @@ void series_share(struct series *s, const struct gru *weights)
 {
 	s->outer.version++;
 	for (uint32_t b = 0; !s->outer.gru && b < s->n_buckets; b++)
-		s->buckets[b].scores[SERIES_MODELS - 1].weight = UNEARNED;
+		s->buckets[b].weight[SERIES_MODELS - 1] = UNEARNED;
 	point_at(s, weights);
 }
 
@@ -427,6 +429,7 @@ size_t series_save(const struct series *s, void *buf, size_t size)
 		return 0;
 	own->outer.events = NULL;
 	own->outer.version = 0;
+	own->outer.next = (struct series_next){};
 	point_at(own, NULL);
 	n = blob_save(KIND, s, s->size_bytes, buf, size);
 	point_at(own, weights);

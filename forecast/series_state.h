@@ -42,13 +42,6 @@ struct answer {
 	struct guess guess;
 };
 
-/* How a model did at one horizon. */
-struct score {
-	float weight;
-	float scale; /* mean size of its errors in units of lo and hi */
-	float loss;  /* mean pinball loss on the log scale */
-};
-
 /* A forecast of a maximum that waits for its end; numbers as the past keeps values. */
 struct waiting_peak {
 	uint32_t end; /* step after the last, its lower bits; 0: none */
@@ -67,7 +60,9 @@ struct bucket {
 	uint32_t n_scored, n_issued;
 	float loss;       /* of the combination */
 	float covered[3]; /* share in the intervals of 80, 90, 98 % */
-	struct score scores[SERIES_MODELS];
+	/* How each model did: its weight, the mean size of its errors in units of lo and hi, and
+	 * its mean pinball loss on the log scale. */
+	float weight[SERIES_MODELS], scale[SERIES_MODELS], losses[SERIES_MODELS];
 	uint8_t n_judged[SERIES_MODELS]; /* values each was judged by, at most UINT8_MAX */
 	struct grid_shift shift[PAST_REGIMES], peak_shift;
 	struct waiting_peak peaks[SERIES_PEAKS];
@@ -104,11 +99,19 @@ struct series {
 					  and in saved bytes, which they follow */
 		struct anomaly anomaly;
 		struct series_anomaly found;
+		/* The forecast of the next step, which is asked for again and again: as long as
+		 * the version is that of the series; 0: none. Not saved. */
+		struct series_next {
+			uint32_t version; /* its lower bits */
+			float q[FORECAST_LEVELS];
+		} next;
 	} outer;
 	/* All below knows the values without the effect of events. */
+	/* Mean size of each model's one-step errors, of late and usually; how many it is of. */
 	struct health {
-		float fast, slow, n; /* mean size of its one-step errors, of late and usually */
-	} health[SERIES_MODELS];
+		float fast[SERIES_MODELS], slow[SERIES_MODELS];
+		uint8_t n[SERIES_MODELS]; /* at most UINT8_MAX */
+	} health;
 	uint64_t judge_from; /* step; in the first cycle of a period its models have nothing to show
 			      */
 	uint32_t n_periods, periods[FORECAST_MAX_PERIODS];

@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/util.h"
 #include "forecast/models/models.h"
@@ -62,11 +63,6 @@ static double value_at(const struct ar *m, const struct past *past, int64_t step
 	return step > 0 ? past_decode(past, m->path[step - 1]) : past_at(past, (uint64_t)-step);
 }
 
-static double change(const struct ar *m, const struct past *past, int64_t step)
-{
-	return value_at(m, past, step) - value_at(m, past, step - 1);
-}
-
 /*
  * A spike must not echo, neither as a change nor a cycle later. While the newest value is the wild
  * one, its distance from level and cycle is what leads back.
@@ -82,29 +78,40 @@ static void tame(const struct ar *m, size_t n, double *in)
 		if (isnan(in[i]))
 			in[i] = 0;
 		if (!away || !distance)
-			in[i] = fmin(fmax(in[i], -most), most);
+			in[i] = MIN(MAX(in[i], -most), most);
 	}
 }
 
-/* What is known one step before @step. */
-static void inputs(const struct ar *m, const struct past *past, int64_t step, double *in)
+/* What is known one step before @step, of which @newest values are the last ones. */
+static void inputs(const struct ar *m, const struct past *past, int64_t step, const double *newest,
+		   double *in)
 {
-	double before = value_at(m, past, step - 1);
 	size_t n = 0;
 
 	in[n++] = 0.1; /* small, so that the ridge holds the drift near none */
-	in[n++] = m->level - before;
-	for (int i = 1; i <= CHANGES; i++)
-		in[n++] = change(m, past, step - i);
+	in[n++] = m->level - newest[0];
+	for (int i = 0; i < CHANGES; i++)
+		in[n++] = newest[i] - newest[i + 1];
 	for (uint32_t i = 0; i < m->n_periods; i++) {
 		int64_t cycle = step - m->periods[i];
+		double before = value_at(m, past, cycle - 1);
 
-		in[n++] = change(m, past, cycle);
-		in[n++] = value_at(m, past, cycle - 1) - before;
+		in[n++] = value_at(m, past, cycle) - before;
+		in[n++] = before - newest[0];
 	}
-	if (m->n_periods > 0)
-		in[n++] = change(m, past, step - 2 * (int64_t)m->periods[m->n_periods - 1]);
+	if (m->n_periods > 0) {
+		int64_t cycle = step - 2 * (int64_t)m->periods[m->n_periods - 1];
+
+		in[n++] = value_at(m, past, cycle) - value_at(m, past, cycle - 1);
+	}
 	tame(m, n, in);
+}
+
+/* The values before @step, the last one first. */
+static void look_back(const struct ar *m, const struct past *past, int64_t step, double *ret)
+{
+	for (int i = 0; i <= CHANGES; i++)
+		ret[i] = value_at(m, past, step - 1 - i);
 }
 
 /* The level follows slowly, but at once where errors say that it has moved. */
@@ -137,7 +144,7 @@ static void follow_size(struct ar *m, double change)
 static void observe(void *state, const struct past *past, double x)
 {
 	struct ar *m = state;
-	double in[RLS_MAX], before = past_at(past, 1), error = 0;
+	double in[RLS_MAX], newest[CHANGES + 1], before = past_at(past, 1), error = 0;
 
 	m->n_path = 0;
 	if (isnan(x))
@@ -147,7 +154,8 @@ static void observe(void *state, const struct past *past, double x)
 	m->lowest = fmin(m->lowest, x);
 	m->highest = fmax(m->highest, x);
 	if (!isnan(before)) {
-		inputs(m, past, 0, in);
+		look_back(m, past, 0, newest);
+		inputs(m, past, 0, newest, in);
 		error = x - before - rls_predict(&m->rls, m->numbers, in);
 		rls_learn(&m->rls, m->numbers, in, x - before, 1 - (double)past->tuning.forget);
 		follow_size(m, x - before);
@@ -158,7 +166,7 @@ static void observe(void *state, const struct past *past, double x)
 static void predict(void *state, const struct past *past, unsigned int step, struct guess *ret)
 {
 	struct ar *m = state;
-	double before = past_at(past, 0), in[RLS_MAX];
+	double before = past_at(past, 0), in[RLS_MAX], newest[CHANGES + 1];
 	double reach = REACH * (m->highest - m->lowest);
 
 	if (isnan(before) || m->n_values == 0) {
@@ -166,14 +174,16 @@ static void predict(void *state, const struct past *past, unsigned int step, str
 		return;
 	}
 	step = MIN(step, m->path_max);
+	look_back(m, past, (int64_t)m->n_path + 1, newest);
 	for (; m->n_path < step; m->n_path++) {
-		int64_t at = (int64_t)m->n_path + 1;
 		double x;
 
-		inputs(m, past, at, in);
-		x = value_at(m, past, at - 1) + rls_predict(&m->rls, m->numbers, in);
-		x = fmin(fmax(x, m->lowest - reach), m->highest + reach);
+		inputs(m, past, (int64_t)m->n_path + 1, newest, in);
+		x = newest[0] + rls_predict(&m->rls, m->numbers, in);
+		x = MIN(MAX(x, m->lowest - reach), m->highest + reach);
 		m->path[m->n_path] = past_encode(past, x);
+		memmove(newest + 1, newest, CHANGES * sizeof(*newest));
+		newest[0] = past_decode(past, m->path[m->n_path]);
 	}
 	*ret = models_point(value_at(m, past, step));
 }

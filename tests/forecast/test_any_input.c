@@ -216,7 +216,7 @@ static void leave_alone(struct series *s, size_t m)
 {
 	for (uint32_t b = 0; b < s->n_buckets; b++)
 		for (size_t i = 0; i < SERIES_MODELS; i++)
-			s->buckets[b].scores[i].weight = i == m;
+			s->buckets[b].weight[i] = i == m;
 }
 
 static void check_guess(const struct series *s, size_t m, unsigned int step)

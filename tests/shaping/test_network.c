@@ -91,7 +91,7 @@ static void earned(const struct controller *c, float *ret, size_t n)
 	const struct series *s = service_series(&c->services[0], 0);
 
 	for (size_t b = 0; b < n; b++)
-		ret[b] = s->buckets[b].scores[SERIES_MODELS - 1].weight;
+		ret[b] = s->buckets[b].weight[SERIES_MODELS - 1];
 }
 
 /* A restart moves no forecast, and new periods give a network no weight that it did not earn. */
