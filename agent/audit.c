@@ -128,22 +128,36 @@ static void decided(void *arg, int64_t id, uint32_t service, uint16_t knob,
 		say(d->now, e->value, reason_rows[e->reason].name);
 }
 
-/* Tells the parts after the first, as far as none is missing. */
-static int tell(struct audit *a, struct tape_player *p, sqlite3_stmt *parts)
+/* The rows of a tape, by part. */
+struct parts {
+	sqlite3_stmt *q;
+	int64_t next; /* that comes if none is missing */
+};
+
+/* Steps to the next part. 1: it is there; 0: none is left, or one is missing, as why says; -EIO. */
+static int next_part(struct audit *a, struct parts *p)
+{
+	int r = sqlite3_step(p->q);
+
+	if (r != SQLITE_ROW)
+		return r == SQLITE_DONE ? 0 : -EIO;
+	if (sqlite3_column_int64(p->q, 0) == p->next++)
+		return 1;
+	(void)snprintf(a->res->why, sizeof(a->res->why), "part %lld of a recording is missing",
+		       (long long)p->next - 1);
+	return 0;
+}
+
+/* Tells the parts after the state, as far as none is missing. */
+static int tell(struct audit *a, struct tape_player *p, struct parts *parts)
 {
 	struct audit_result *res = a->res;
-	int64_t next = 1;
 	struct err e = {};
-	int r = SQLITE_ROW;
+	int r;
 
-	for (; (r = sqlite3_step(parts)) == SQLITE_ROW; next++) {
-		if (sqlite3_column_int64(parts, 0) != next) {
-			(void)snprintf(res->why, sizeof(res->why),
-				       "part %lld of a recording is missing", (long long)next);
-			break;
-		}
-		if (tape_play(p, sqlite3_column_blob(parts, 1),
-			      (size_t)sqlite3_column_bytes(parts, 1), &e) < 0) {
+	while ((r = next_part(a, parts)) > 0) {
+		if (tape_play(p, sqlite3_column_blob(parts->q, 1),
+			      (size_t)sqlite3_column_bytes(parts->q, 1), &e) < 0) {
 			(void)copy_str(res->why, sizeof(res->why), e.text);
 			break;
 		}
@@ -151,33 +165,63 @@ static int tell(struct audit *a, struct tape_player *p, sqlite3_stmt *parts)
 	tape_play_end(p);
 	res->ticks += p->n_ticks;
 	res->guards += p->n_guards;
-	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : -EIO;
+	return MIN(r, 0);
+}
+
+/* The parts that are the state, one after the other; less of it where one is missing. */
+static int read_state(struct audit *a, struct parts *parts, struct tape_bytes *ret)
+{
+	uint64_t all;
+	int r;
+
+	do {
+		r = next_part(a, parts);
+		if (r <= 0)
+			return r;
+		tape_put_raw(ret, sqlite3_column_blob(parts->q, 1),
+			     (size_t)sqlite3_column_bytes(parts->q, 1));
+		all = tape_state_size(ret->bytes, ret->used);
+	} while (!ret->failed && ret->used < all);
+	return ret->failed ? -ENOMEM : 0;
+}
+
+static int start(struct audit *a, struct parts *parts, struct tape_player *ret)
+{
+	_cleanup_(tape_bytes_free) struct tape_bytes state = {};
+	struct err why = {};
+	int r = read_state(a, parts, &state);
+
+	if (r < 0)
+		return r;
+	r = tape_player_new(a->set, state.bytes, state.used, ret, &why);
+	if (r < 0 && !*a->res->why)
+		(void)copy_str(a->res->why, sizeof(a->res->why), why.text);
+	return r;
 }
 
 static int play(struct audit *a, struct err *e)
 {
-	_cleanup_(finalizep) sqlite3_stmt *parts = NULL;
+	_cleanup_(finalizep) sqlite3_stmt *q = NULL;
 	_cleanup_(tape_player_free) struct tape_player p = {};
-	struct err why = {};
+	struct parts parts = {};
 	int r;
 
-	if (sqlite3_prepare_v2(a->sql, parts_sql, -1, &parts, NULL))
+	if (sqlite3_prepare_v2(a->sql, parts_sql, -1, &q, NULL))
 		return store_sql_err(a->sql, e, "read history");
-	(void)sqlite3_bind_int64(parts, 1, a->begun_real_ns);
-	if (sqlite3_step(parts) != SQLITE_ROW)
+	(void)sqlite3_bind_int64(q, 1, a->begun_real_ns);
+	parts.q = q;
+	r = start(a, &parts, &p);
+	if (r == -EIO)
 		return store_sql_err(a->sql, e, "read history");
-	r = tape_player_new(a->set, sqlite3_column_blob(parts, 1),
-			    (size_t)sqlite3_column_bytes(parts, 1), &p, &why);
 	if (r < 0) {
 		a->res->skipped++;
-		(void)copy_str(a->res->why, sizeof(a->res->why), why.text);
 		return r == -ENOMEM ? err_set(e, r, "replay") : 0;
 	}
 	p.decided = decided;
 	p.arg = a;
 	memset(a->last_id, 0, a->set->n_services * KNOB_COUNT * sizeof(*a->last_id));
 	a->res->tapes++;
-	return tell(a, &p, parts) < 0 ? store_sql_err(a->sql, e, "read history") : 0;
+	return tell(a, &p, &parts) < 0 ? store_sql_err(a->sql, e, "read history") : 0;
 }
 
 static int64_t count_tapes(sqlite3 *sql, int64_t from_real_ns, int64_t to_real_ns)

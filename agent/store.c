@@ -204,11 +204,14 @@ struct records *store_begin(struct store *s, enum lane lane, enum record_kind ki
 	return &s->in[lane];
 }
 
-void store_end(struct store *s, enum lane lane, struct records *q)
+bool store_end(struct store *s, enum lane lane, struct records *q)
 {
-	if (!record_end(q))
+	bool fits = record_end(q);
+
+	if (!fits)
 		store_count_lost(s, 1);
 	else if (lane == LANE_AUDIT)
 		pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
+	return fits;
 }

@@ -139,8 +139,9 @@ void store_event(struct store *s, int64_t at_real_ns, const char *kind, const ch
 void store_baseline(struct store *s, int64_t at_real_ns, const char *service, const char *cgroup,
 		    const char *knob, uint64_t value);
 
-/* Model state by key; written off the loop, read at start. *ret is malloc'ed; -ENOENT: none. */
-void store_state(struct store *s, const char *key, const void *bytes, size_t size);
+/* Model state by key; written off the loop, read at start. False: the queue has no room for it.
+ * *ret is malloc'ed; -ENOENT: none. */
+bool store_state(struct store *s, const char *key, const void *bytes, size_t size);
 int store_state_load(const char *path, const char *key, void **ret, size_t *size, struct err *e);
 
 /*

@@ -39,7 +39,7 @@ struct store {
 
 /* Locks @s and hands out the queue of @lane for one record of @kind; store_end unlocks. */
 struct records *store_begin(struct store *s, enum lane lane, enum record_kind kind);
-void store_end(struct store *s, enum lane lane, struct records *q);
+bool store_end(struct store *s, enum lane lane, struct records *q); /* false: lost */
 
 /* Counts @n records as lost; @s is locked. */
 void store_count_lost(struct store *s, uint64_t n);

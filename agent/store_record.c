@@ -223,7 +223,7 @@ void store_baseline(struct store *s, int64_t at_real_ns, const char *service, co
 	store_end(s, LANE_AUDIT, q);
 }
 
-void store_state(struct store *s, const char *key, const void *bytes, size_t size)
+bool store_state(struct store *s, const char *key, const void *bytes, size_t size)
 {
 	struct timespec now;
 	struct records *q;
@@ -233,7 +233,7 @@ void store_state(struct store *s, const char *key, const void *bytes, size_t siz
 	record_int(q, now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec);
 	record_text(q, key);
 	record_blob(q, bytes, size);
-	store_end(s, LANE_BULK, q);
+	return store_end(s, LANE_BULK, q);
 }
 
 void store_tape(struct store *s, const struct store_tape *t)

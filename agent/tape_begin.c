@@ -2,6 +2,7 @@
 /* tape_begin.c - the state of a planner, from which a tape goes on. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/cleanup.h"
 #include "agent/tape.h"
@@ -11,12 +12,14 @@ int tape_begin(struct tape *t, const struct controller *c, const struct policy_s
 {
 	_cleanup_(tape_bytes_free) struct tape_bytes b = {};
 	size_t size = controller_save_size(c);
+	uint64_t all = 0;
 	void *state;
 
 	tape_end(t);
 	t->last = calloc(set->n_services + 1, sizeof(*t->last));
 	if (!t->last)
 		return -ENOMEM;
+	tape_put_raw(&b, &all, sizeof(all)); /* its own size, known at the end */
 	tape_put(&b, facts->capacity_mcpu);
 	tape_put(&b, facts->memory_bytes);
 	tape_put(&b, facts->swap_bytes);
@@ -31,6 +34,8 @@ int tape_begin(struct tape *t, const struct controller *c, const struct policy_s
 	state = tape_room(&b, size);
 	if (!state || controller_save(c, state, size) != size)
 		return -ENOMEM;
+	all = b.used;
+	memcpy(b.bytes, &all, sizeof(all));
 	t->n_services = set->n_services;
 	t->running = true;
 	t->told.failed = false;

@@ -53,12 +53,25 @@ static bool same_services(struct tape_reader *r, const struct policy_set *set)
 	return true;
 }
 
+uint64_t tape_state_size(const void *bytes, size_t size)
+{
+	uint64_t all = 0;
+
+	if (size >= sizeof(all))
+		memcpy(&all, bytes, sizeof(all));
+	return all;
+}
+
 static int begin(struct tape_player *p, struct tape_reader *r, struct err *e)
 {
 	struct host_facts facts;
 	uint64_t period_ns, fits_ns, size;
 	int err;
 
+	if (r->left == 0 || tape_state_size(r->p, r->left) != r->left)
+		return err_say(e, -EINVAL, "the recording is damaged");
+	r->p += sizeof(uint64_t);
+	r->left -= sizeof(uint64_t);
 	facts.capacity_mcpu = tape_get(r);
 	facts.memory_bytes = tape_get(r);
 	facts.swap_bytes = tape_get(r);

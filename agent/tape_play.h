@@ -27,8 +27,12 @@ struct tape_player {
 	uint64_t n_ticks, n_guards;
 };
 
+/* Bytes of the state a tape begins with, of which the @size bytes @bytes are the first; 0: fewer
+ * than tell. */
+uint64_t tape_state_size(const void *bytes, size_t size);
+
 /*
- * A planner in the state that @bytes, the first part of a tape, hold, for the services of @set.
+ * A planner in the state that @bytes, the first parts of a tape, hold, for the services of @set.
  * Returns 0 and *ret (tape_player_free); -EINVAL: other services, another version; -ENOMEM.
  */
 int tape_player_new(struct policy_set *set, const void *bytes, size_t size, struct tape_player *ret,

@@ -7,12 +7,14 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(11)
+#define VERSION UINT64_C(12)
 
 struct head {
-	uint64_t magic, version, kept_size, period_ns, n_services, size, sum;
+	uint64_t magic, version, kept_size, period_ns;
+	uint64_t generation, n_parts; /* of a part; 0 of the whole */
+	uint64_t n_services, size, sum;
 	struct budget budget;
-	uint64_t network_size; /* of what comes next */
+	uint64_t network_size; /* of what comes next; 0: what is the host's is not here */
 	uint64_t now_ns;
 	double unmanaged_mcpu;
 };
@@ -60,13 +62,29 @@ static size_t service_size(const struct service_state *s)
 	return n;
 }
 
+static size_t shared_size(void)
+{
+	return sizeof(struct head) + sizeof(struct network_kept);
+}
+
 size_t controller_save_size(const struct controller *c)
 {
-	size_t n = sizeof(struct head) + sizeof(struct network_kept);
+	size_t n = shared_size();
 
 	for (size_t i = 0; i < c->n; i++)
 		n += service_size(&c->services[i]);
 	return n;
+}
+
+size_t controller_n_parts(const struct controller *c)
+{
+	return c->n + 1;
+}
+
+size_t controller_part_size(const struct controller *c, size_t part)
+{
+	return part == 0 ? shared_size()
+			 : sizeof(struct head) + service_size(&c->services[part - 1]);
 }
 
 static unsigned char *put(unsigned char *p, const void *bytes, size_t n)
@@ -111,32 +129,67 @@ static unsigned char *save_service(const struct service_state *s, unsigned char 
 	return p;
 }
 
+static void begin_head(const struct controller *c, size_t size, struct head *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->magic = MAGIC;
+	ret->version = VERSION;
+	ret->kept_size = sizeof(struct service_kept);
+	ret->period_ns = c->period_ns;
+	ret->size = size;
+}
+
+static unsigned char *save_shared(const struct controller *c, struct head *h, unsigned char *p)
+{
+	h->budget = c->budget;
+	h->network_size = sizeof(c->network->kept);
+	h->now_ns = c->now_ns;
+	h->unmanaged_mcpu = c->unmanaged_mcpu;
+	return put(p, &c->network->kept, sizeof(c->network->kept));
+}
+
+static void end_head(struct head *h, void *buf)
+{
+	h->sum = fnv(0, (unsigned char *)buf + sizeof(*h), h->size - sizeof(*h));
+	memcpy(buf, h, sizeof(*h));
+}
+
 size_t controller_save(const struct controller *c, void *buf, size_t size)
 {
+	size_t need = controller_save_size(c);
+	unsigned char *p = (unsigned char *)buf + sizeof(struct head);
 	struct head h;
-	unsigned char *p = buf;
 
-	if (size < controller_save_size(c))
+	if (size < need)
 		return 0;
-	memset(&h, 0, sizeof(h));
-	h.magic = MAGIC;
-	h.version = VERSION;
-	h.kept_size = sizeof(struct service_kept);
-	h.period_ns = c->period_ns;
+	begin_head(c, need, &h);
 	h.n_services = c->n;
-	h.size = controller_save_size(c);
-	h.budget = c->budget;
-	h.network_size = sizeof(c->network->kept);
-	h.now_ns = c->now_ns;
-	h.unmanaged_mcpu = c->unmanaged_mcpu;
-	p += sizeof(h);
-	p = put(p, &c->network->kept, sizeof(c->network->kept));
+	p = save_shared(c, &h, p);
 	for (size_t i = 0; i < c->n; i++)
 		p = save_service(&c->services[i], p);
-	h.sum = fnv(0, (unsigned char *)buf + sizeof(h),
-		    (size_t)(p - (unsigned char *)buf) - sizeof(h));
-	memcpy(buf, &h, sizeof(h));
-	return (size_t)(p - (unsigned char *)buf);
+	end_head(&h, buf);
+	return need;
+}
+
+size_t controller_save_part(const struct controller *c, uint64_t generation, size_t part, void *buf,
+			    size_t size)
+{
+	size_t need = controller_part_size(c, part);
+	unsigned char *p = (unsigned char *)buf + sizeof(struct head);
+	struct head h;
+
+	if (size < need)
+		return 0;
+	begin_head(c, need, &h);
+	h.generation = generation;
+	h.n_parts = controller_n_parts(c);
+	h.n_services = part > 0;
+	if (part == 0)
+		(void)save_shared(c, &h, p);
+	else
+		(void)save_service(&c->services[part - 1], p);
+	end_head(&h, buf);
+	return need;
 }
 
 struct reader {
@@ -247,49 +300,84 @@ static void load_service(const struct controller *c, struct reader *r, const str
 		demand_forget_apis(&s->kept.demand);
 }
 
-int controller_load(struct controller *c, const void *buf, size_t size)
+/* The head of what @r reads, where all of that is as it was saved. Returns 0 or -EINVAL. */
+static int get_head(struct reader *r, struct head *ret)
 {
-	struct reader r = {buf, size};
-	struct service_head sh;
-	struct head h;
-	const void *at = get(&r, sizeof(h));
+	size_t size = r->left;
+	const void *at = get(r, sizeof(*ret));
 
 	if (!at)
 		return -EINVAL;
-	memcpy(&h, at, sizeof(h));
-	if (h.magic != MAGIC || h.version != VERSION ||
-	    h.kept_size != sizeof(struct service_kept) ||
-	    h.network_size != sizeof(c->network->kept) || h.period_ns != c->period_ns ||
-	    h.size > size || h.size < sizeof(h) || h.sum != fnv(0, r.p, h.size - sizeof(h)))
+	memcpy(ret, at, sizeof(*ret));
+	if (ret->magic != MAGIC || ret->version != VERSION ||
+	    ret->kept_size != sizeof(struct service_kept) || ret->size > size ||
+	    ret->size < sizeof(*ret) || ret->sum != fnv(0, r->p, ret->size - sizeof(*ret)))
 		return -EINVAL;
-	r.left = h.size - sizeof(h);
-	at = get(&r, sizeof(c->network->kept));
-	if (!at)
+	r->left = ret->size - sizeof(*ret);
+	return 0;
+}
+
+static int load_shared(struct reader *r, const struct head *h, struct controller *c)
+{
+	const void *at = get(r, sizeof(c->network->kept));
+
+	if (!at || h->network_size != sizeof(c->network->kept))
 		return -EINVAL;
 	memcpy(&c->network->kept, at, sizeof(c->network->kept));
 	if (!network_is_sound(&c->network->kept))
 		c->network->kept = (struct network_kept){};
 	network_share(c); /* before the series know what it earned there */
-	c->budget = h.budget;
-	c->now_ns = h.now_ns;
+	c->budget = h->budget;
+	c->now_ns = h->now_ns;
 	c->unmanaged_mcpu =
-		h.unmanaged_mcpu >= 0 && h.unmanaged_mcpu <= (double)c->facts.capacity_mcpu
-			? h.unmanaged_mcpu
+		h->unmanaged_mcpu >= 0 && h->unmanaged_mcpu <= (double)c->facts.capacity_mcpu
+			? h->unmanaged_mcpu
 			: NAN;
-	for (uint64_t i = 0; i < h.n_services; i++) {
-		struct reader one;
-
-		at = get(&r, sizeof(sh));
-		if (!at)
-			return -EINVAL;
-		memcpy(&sh, at, sizeof(sh));
-		sh.name[sizeof(sh.name) - 1] = '\0';
-		one = (struct reader){get(&r, sh.size), sh.size};
-		if (!one.p)
-			return -EINVAL;
-		for (size_t k = 0; k < c->n; k++)
-			if (streq(c->services[k].policy->name, sh.name))
-				load_service(c, &one, &sh, &c->services[k]);
-	}
 	return 0;
+}
+
+static int load_one(struct reader *r, struct controller *c)
+{
+	struct service_head sh;
+	const void *at = get(r, sizeof(sh));
+	struct reader one;
+
+	if (!at)
+		return -EINVAL;
+	memcpy(&sh, at, sizeof(sh));
+	sh.name[sizeof(sh.name) - 1] = '\0';
+	one = (struct reader){get(r, sh.size), sh.size};
+	if (!one.p)
+		return -EINVAL;
+	for (size_t k = 0; k < c->n; k++)
+		if (streq(c->services[k].policy->name, sh.name))
+			load_service(c, &one, &sh, &c->services[k]);
+	return 0;
+}
+
+int controller_part(const void *buf, size_t size, uint64_t *generation, size_t *n_parts)
+{
+	struct reader r = {buf, size};
+	struct head h;
+
+	if (get_head(&r, &h) < 0 || h.n_parts == 0)
+		return -EINVAL;
+	*generation = h.generation;
+	*n_parts = (size_t)h.n_parts;
+	return 0;
+}
+
+int controller_load(struct controller *c, const void *buf, size_t size)
+{
+	struct reader r = {buf, size};
+	struct head h;
+	int err = get_head(&r, &h);
+
+	if (err < 0 || h.period_ns != c->period_ns)
+		return -EINVAL;
+	if (h.network_size > 0)
+		err = load_shared(&r, &h, c);
+	for (uint64_t i = 0; err == 0 && i < h.n_services; i++)
+		err = load_one(&r, c);
+	return err;
 }

@@ -264,5 +264,15 @@ double controller_utilisation(const struct controller *c, uint32_t service);
 size_t controller_save_size(const struct controller *c);
 size_t controller_save(const struct controller *c, void *buf, size_t size);
 int controller_load(struct controller *c, const void *buf, size_t size);
+/*
+ * The same in parts: 0 is what is the host's, the others are a service each. Parts of one
+ * @generation and number belong together, controller_part tells both of a part that is as it was
+ * saved (0 or -EINVAL); controller_load takes parts, 0 first.
+ */
+size_t controller_n_parts(const struct controller *c);
+size_t controller_part_size(const struct controller *c, size_t part);
+size_t controller_save_part(const struct controller *c, uint64_t generation, size_t part, void *buf,
+			    size_t size);
+int controller_part(const void *buf, size_t size, uint64_t *generation, size_t *n_parts);
 
 #endif

@@ -43,13 +43,7 @@ static int open_history(struct agent *a, const struct policy_retention *keep, st
 /* Checked where it is used: the file may be anything. */
 static void load_models(struct agent *a)
 {
-	_cleanup_(freep) void *bytes = NULL;
-	struct err e = {};
-	size_t size;
-
-	if (store_state_load(a->conf.db_path, "controller", &bytes, &size, &e) < 0)
-		return;
-	if (controller_load(a->controller, bytes, size) < 0)
+	if (models_load(&a->models, a->controller, a->conf.db_path) == -EINVAL)
 		log_warning("the saved models are of no use; learning anew");
 }
 
@@ -213,7 +207,7 @@ static void announce(struct agent *a)
 static void teardown(struct agent *a)
 {
 	if (a->store && a->controller)
-		record_state(a);
+		models_save_all(&a->models, a->controller, a->store, a->input.now_real_ns);
 	if (a->store)
 		record_event(a, "stop", NULL, a->stopping ? "asked to" : "the keeper is gone");
 	tapes_end(a);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* record.c - what goes into history: samples, decisions, forecasts, events, model state. */
+/* record.c - what goes into history: samples, decisions, forecasts, events. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -225,23 +225,8 @@ void record_second(struct agent *a)
 	record_anomalies(a);
 	if (a->n_ticks % WORKER_MINUTE_TICKS == 0)
 		record_minute(a);
-	if (a->last_tick_mono_ns - a->last_save_mono_ns >= WORKER_STATE_NS) {
-		a->last_save_mono_ns = a->last_tick_mono_ns;
-		record_state(a);
-	}
-}
-
-void record_state(struct agent *a)
-{
-	size_t size = controller_save_size(a->controller);
-	void *buf = malloc(size);
-
-	if (buf) {
-		size = controller_save(a->controller, buf, size);
-		if (size)
-			store_state(a->store, "controller", buf, size);
-	}
-	free(buf);
+	models_save(&a->models, a->controller, a->store, a->last_tick_mono_ns,
+		    a->input.now_real_ns);
 }
 
 /* While observing, the same unwritten wish would come every second: one record is enough. */

@@ -345,6 +345,7 @@ int services_load(struct agent *a, bool first, struct err *e)
 	forget_left(a);
 	services_free(a);
 	tapes_end(a);
+	models_restart(&a->models);
 	controller_free(a->controller);
 	policy_set_free(a->set);
 	calendars_stop(a);

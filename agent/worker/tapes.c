@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tapes.c - what the planner is told, second by second, into history. */
+#include <stdlib.h>
+
 #include "agent/worker/worker.h"
 
-#define TAPE_NS    (600 * NS_PER_S) /* then another one begins */
-#define APART_NS   (2 * NS_PER_S)   /* from a save of the models: the queue holds one of them */
-#define STATE_MOST (6 * MIB)        /* what it takes; a host with more is not recorded */
+#define TAPE_NS     (600 * NS_PER_S) /* then another one begins ... */
+#define STATE_USUAL (6 * MIB)        /* ... later where its state takes more: so many times */
+#define STATE_MOST  (64 * MIB)       /* a host with more is not recorded */
+#define CHUNK       (2 * MIB)        /* of the state, a second: the queue takes some of them */
 
 /* An event that is felt now: all are told anew where a tape begins, and this one would be cut. */
 static bool is_felt(int64_t now_real_ns, int64_t starts_real_ns, uint64_t lasts_ns)
@@ -31,15 +34,36 @@ static bool event_is_felt(const struct agent *a, int64_t now_real_ns)
 	return false;
 }
 
-static void keep(struct agent *a, const struct tape_bytes *b, int64_t at_real_ns)
+static uint64_t n_chunks(const struct agent *a)
+{
+	return (a->tape_state.used + CHUNK - 1) / CHUNK;
+}
+
+static void keep(struct agent *a, uint64_t part, const uint8_t *bytes, size_t size)
 {
 	store_tape(a->store, &(struct store_tape){
 				     .begun_real_ns = a->tape_begun_real_ns,
-				     .at_real_ns = at_real_ns,
-				     .part = a->tape_parts++,
-				     .bytes = b->bytes,
-				     .size = b->used,
+				     .at_real_ns = a->input.now_real_ns,
+				     .part = part,
+				     .bytes = bytes,
+				     .size = size,
 			     });
+}
+
+/* The state, a chunk at a time; then its memory is given back, its size is remembered. */
+static void keep_chunk(struct agent *a)
+{
+	struct tape_bytes *b = &a->tape_state;
+	size_t at = a->tape_state_kept, size = MIN(b->used - at, CHUNK);
+
+	if (size == 0)
+		return;
+	keep(a, at / CHUNK, b->bytes + at, size);
+	a->tape_state_kept += size;
+	if (a->tape_state_kept < b->used)
+		return;
+	free(b->bytes);
+	b->bytes = NULL;
 }
 
 void tapes_flush(struct agent *a)
@@ -50,8 +74,9 @@ void tapes_flush(struct agent *a)
 		tape_end(&a->tape);
 		return;
 	}
+	keep_chunk(a);
 	if (a->tape.told.used > 0)
-		keep(a, &a->tape.told, a->input.now_real_ns);
+		keep(a, n_chunks(a) + a->tape_parts++, a->tape.told.bytes, a->tape.told.used);
 	a->tape.told.used = 0;
 }
 
@@ -60,32 +85,30 @@ void tapes_end(struct agent *a)
 	if (a->store)
 		tapes_flush(a);
 	tape_end(&a->tape);
+	tape_bytes_free(&a->tape_state);
 }
 
-static bool is_saving(const struct agent *a, uint64_t now_mono_ns)
+/* As much is written a minute, whatever the size of the state. */
+static uint64_t lasts_ns(const struct agent *a)
 {
-	uint64_t since_ns = now_mono_ns - a->last_save_mono_ns;
-
-	return since_ns < APART_NS || since_ns + APART_NS > WORKER_STATE_NS;
+	return TAPE_NS / STATE_USUAL * MAX(a->tape_state.used, (size_t)STATE_USUAL);
 }
 
 /* Only the state is kept, not what is under way: fits that are out, events that are felt. */
 void tapes_begin(struct agent *a, uint64_t now_mono_ns, int64_t now_real_ns)
 {
-	struct tape_bytes state = {};
-
-	if (a->tape.running && now_mono_ns - a->tape_begun_mono_ns < TAPE_NS)
+	if (a->tape.running && now_mono_ns - a->tape_begun_mono_ns < lasts_ns(a))
 		return;
-	if (a->n_services == 0 || is_saving(a, now_mono_ns) || !jobs_idle(a->jobs) ||
-	    event_is_felt(a, now_real_ns) || controller_save_size(a->controller) > STATE_MOST)
+	if (a->n_services == 0 || !jobs_idle(a->jobs) || event_is_felt(a, now_real_ns) ||
+	    controller_save_size(a->controller) > STATE_MOST)
 		return;
 	tapes_end(a);
-	if (tape_begin(&a->tape, a->controller, a->set, &a->facts, WORKER_TICK_NS, &state) < 0)
+	if (tape_begin(&a->tape, a->controller, a->set, &a->facts, WORKER_TICK_NS, &a->tape_state) <
+	    0)
 		return;
 	a->tape_begun_mono_ns = now_mono_ns;
 	a->tape_begun_real_ns = now_real_ns;
-	a->tape_parts = 0;
-	keep(a, &state, now_real_ns);
-	tape_bytes_free(&state);
+	a->tape_parts = a->tape_state_kept = 0;
+	keep_chunk(a);
 	events_renew(a);
 }

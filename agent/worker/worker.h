@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/api.h"
 #include "agent/counters.h"
+#include "agent/models.h"
 #include "agent/probe.h"
 #include "agent/routes.h"
 #include "agent/store.h"
@@ -24,7 +25,6 @@
 
 #define WORKER_TICK_NS      NS_PER_S
 #define WORKER_GUARD_NS     (100 * NS_PER_MS)
-#define WORKER_STATE_NS     (60 * NS_PER_S) /* between saves of the models */
 #define WORKER_MAX_DEGRADED 16
 #define WORKER_MAX_PENDING  1024
 #define WORKER_MAX_EVENTS   256
@@ -127,7 +127,10 @@ struct agent {
 	uint8_t target_use[ORDER_MAX_TARGETS]; /* enum target_use */
 	struct tape tape;                      /* all that the planner is told */
 	int64_t tape_begun_real_ns;
-	uint64_t tape_begun_mono_ns, tape_parts;
+	uint64_t tape_begun_mono_ns, tape_parts; /* without those of its first state */
+	struct tape_bytes tape_state;            /* the rest of which is still to be kept ... */
+	size_t tape_state_kept;                  /* ... after so much of it */
+	struct models models;
 	struct tick_input input;
 	struct tick_service *tick_services; /* [n_services], what tick_once gets */
 
@@ -150,7 +153,7 @@ struct agent {
 	char packets_problem[200];
 	char write_problem[200]; /* of the last write that failed, until one does not */
 	uint64_t host_used_us;
-	uint64_t last_tick_mono_ns, last_guard_mono_ns, last_save_mono_ns;
+	uint64_t last_tick_mono_ns, last_guard_mono_ns;
 	uint64_t n_ticks;
 	struct {
 		uint64_t stamp,
@@ -204,7 +207,6 @@ void record_anomalies(struct agent *a);
 int64_t record_decision(struct agent *a, const struct plan_entry *entry);
 void record_event(struct agent *a, const char *kind, const char *service, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-void record_state(struct agent *a);
 
 /* jobs.c: model fits on a thread of their own. */
 int jobs_new(struct agent *a, struct jobs **ret, struct err *e);

@@ -40,21 +40,34 @@ static void keep_part(int64_t begun, uint64_t part, const struct tape_bytes *b)
 	assert_int_equal(store_flush(kept, WAIT_MS), 0);
 }
 
-/* @n ticks into a history, a part each. */
-static void record(uint64_t seed, int n)
+/* @n ticks into a history, a part each, after the state in @n_state parts. */
+static void record_in(uint64_t seed, int n, uint64_t n_state)
 {
+	size_t each;
+
 	fresh();
 	kept = open_store(UINT64_C(1) << 30);
 	a_host(seed);
 	h.keep = keep_decision;
 	start_tape();
-	keep_part(1000, 0, &h.first);
-	for (int t = 1; t <= n; t++) {
+	each = (h.first.used + n_state - 1) / n_state;
+	for (uint64_t i = 0; i < n_state; i++) {
+		struct tape_bytes part = {.bytes = h.first.bytes + i * each};
+
+		part.used = MIN(each, h.first.used - i * each);
+		keep_part(1000, i, &part);
+	}
+	for (int t = 0; t < n; t++) {
 		step();
-		keep_part(1000, (uint64_t)t, &h.tape.told);
+		keep_part(1000, n_state + (uint64_t)t, &h.tape.told);
 		h.tape.told.used = 0;
 	}
 	store_close(kept);
+}
+
+static void record(uint64_t seed, int n)
+{
+	record_in(seed, n, 1);
 }
 
 static void change(const char *sql)
@@ -152,12 +165,32 @@ static void a_lost_part_ends_it(void **state)
 	clean();
 }
 
+static void a_large_state_is_in_parts(void **state)
+{
+	struct audit_result res;
+
+	record_in(10, 60, 4);
+	res = audit();
+	assert_int_equal(res.ticks, 60);
+	assert_true(res.same == res.decisions && res.same > 0);
+	change("DELETE FROM planner_tape WHERE part = 40");
+	assert_int_equal(audit().ticks, 36);
+	change("DELETE FROM planner_tape WHERE part = 3");
+	res = audit();
+	assert_int_equal(res.tapes, 0);
+	assert_int_equal(res.skipped, 1);
+	assert_string_equal(res.why, "part 3 of a recording is missing");
+	done();
+	clean();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_decision_is_made_again),
 		cmocka_unit_test(what_is_other_is_found),
 		cmocka_unit_test(a_lost_part_ends_it),
+		cmocka_unit_test(a_large_state_is_in_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

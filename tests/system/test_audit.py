@@ -67,6 +67,8 @@ w.cli("reload")
 time.sleep(6)
 w.stop_agent()
 db = sqlite3.connect(w.db)
+kept = sorted(key for key, in db.execute("SELECT key FROM model_state"))
+check("models_are_kept_at_the_end_a_row_a_service", kept == ["models/0/0", "models/0/1", "models/0/2"], kept)
 print("# bytes a tick: %s; of the state: %s" % db.execute(
     "SELECT avg(length(told)) FILTER (WHERE part > 0), avg(length(told)) FILTER (WHERE part = 0) FROM planner_tape"
 ).fetchone())
