@@ -32,6 +32,8 @@ struct demand_input {
 	double used[DEMAND_RESOURCES];  /* in the step that is over; NAN: not measured */
 	double base[DEMAND_RESOURCES];  /* without requests; NAN: not known */
 	double error[DEMAND_RESOURCES]; /* standard error of what the costs make of the forecast */
+	bool slow[DEMAND_RESOURCES]; /* a forecast holds for some steps: its series has longer ones
+				      */
 	/* Of the resource itself; NULL: no view. DEMAND_APIS is worked out here. */
 	const struct forecast *view[DEMAND_EXPERTS][DEMAND_KINDS][DEMAND_RESOURCES];
 };

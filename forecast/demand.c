@@ -27,6 +27,7 @@
 #define OVERLAP       2.0  /* forecasts that may overlap before each counts less */
 #define SANE_MAX      1e30 /* larger values are taken as not measured */
 #define MOST          4.0  /* times the most ever used */
+#define HOLDS         4    /* steps that a forecast of a slow resource does */
 
 const char *const demand_expert_names[DEMAND_EXPERTS] = {
 	[DEMAND_DIRECT] = "own series",
@@ -368,6 +369,15 @@ static void give(const float *q, struct forecast *ret)
 	}
 }
 
+/* Whether the last forecast of a slow resource goes on. */
+static bool holds(const struct demand *d, const struct demand_input *in, int resource)
+{
+	const float *latest = d->targets[DEMAND_PEAK][resource].latest;
+
+	return in->slow[resource] && (d->steps + (uint64_t)resource) % HOLDS != 0 &&
+	       latest[FORECAST_LEVELS - 1] > 0;
+}
+
 void demand_step(struct demand *d, const struct demand_input *in,
 		 struct forecast ret[DEMAND_RESOURCES])
 {
@@ -385,7 +395,7 @@ void demand_step(struct demand *d, const struct demand_input *in,
 	for (int k = 0; k < DEMAND_RESOURCES; k++) {
 		struct demand_issued said = {};
 
-		if (!due)
+		if (!due && !holds(d, in, k))
 			forecast(d, in, DEMAND_PEAK, (enum demand_resource)k, &said);
 		give(d->targets[DEMAND_PEAK][k].latest, &ret[k]);
 	}

@@ -31,6 +31,12 @@ static enum ladder_kind api_kind(const struct controller *c, size_t slot)
 	return slot < SERVICE_APIS ? LADDER_SLOW_API : LADDER_QUIET;
 }
 
+/* Links are shared by the second where that is not dear. */
+static enum ladder_kind tx_kind(const struct controller *c)
+{
+	return SERVICE_APIS > BUSY_APIS / MAX(c->n, 1) ? LADDER_SLOW_TX : LADDER_TX;
+}
+
 static int new_ladders(const struct controller *c, struct service_state *s)
 {
 	int r = new_ladder(c, s, LADDER_CPU, 0, &s->cpu);
@@ -38,7 +44,7 @@ static int new_ladders(const struct controller *c, struct service_state *s)
 	if (r == 0)
 		r = new_ladder(c, s, LADDER_MEMORY, 1, &s->memory);
 	if (r == 0)
-		r = new_ladder(c, s, LADDER_TX, 2, &s->tx);
+		r = new_ladder(c, s, tx_kind(c), 2, &s->tx);
 	if (r == 0)
 		r = new_ladder(c, s, LADDER_IO, 3, &s->io);
 	for (size_t k = 0; r == 0 && k < s->n_slots; k++)
@@ -51,6 +57,8 @@ static void start_kept(const struct controller *c, struct service_state *s)
 	s->kept.utilisation = c->set->host.target_utilisation;
 	s->kept.tier = s->policy->auto_tier ? s->policy->tier_min : s->policy->tier;
 	demand_init(&s->kept.demand);
+	/* So that no tick is the one at which all of the host's services are judged. */
+	s->kept.demand.steps = (uint64_t)(s->policy - c->set->services);
 	warmup_init(&s->kept.warmup);
 	for (size_t i = 0; i < s->n_apis; i++)
 		s->apis[i].slot = -1;

@@ -232,6 +232,8 @@ void demand(struct controller *c, size_t i)
 	struct forecast f[DEMAND_RESOURCES];
 
 	s->quantile = tier_quantile(c, s, (enum tier)s->kept.tier);
+	in.slow[DEMAND_MEMORY] = s->memory.step_ns[0] > c->period_ns;
+	in.slow[DEMAND_BANDWIDTH] = s->tx.step_ns[0] > c->period_ns;
 	view_series(&s->cpu, s, due, DEMAND_CPU, &in);
 	view_series(&s->memory, s, due, DEMAND_MEMORY, &in);
 	view_series(&s->tx, s, due, DEMAND_BANDWIDTH, &in);

@@ -26,6 +26,7 @@ static const struct clock_row {
 	[LADDER_MEMORY] = {{60, 12, true}, {360, 360, false}, {168, 336, false}},
 	[LADDER_TX] = {{300, 60, true}, {360, 360, false}, {168, 336, false}},
 	[LADDER_IO] = {{60, 12, true}, {360, 1, false}},
+	[LADDER_SLOW_TX] = {{60, 12, true}, {360, 360, false}, {168, 336, false}},
 	[LADDER_API] = {{120, 60, true}, {60, 60, false}, {168, 168, false}},
 	[LADDER_SLOW_API] = {{60, 12, true}, {60, 60, false}, {168, 168, false}},
 	[LADDER_QUIET] = {{8, 1, false}},
@@ -36,10 +37,9 @@ static const struct clock_row {
  * need it, have to be known within a second; memory hardly moves in that time.
  */
 static const uint64_t shortest_ns[LADDER_KINDS] = {
-	[LADDER_CPU] = NS_PER_S,       [LADDER_MEMORY] = 5 * NS_PER_S,
-	[LADDER_TX] = NS_PER_S,        [LADDER_IO] = 5 * NS_PER_S,
-	[LADDER_API] = NS_PER_S,       [LADDER_SLOW_API] = 5 * NS_PER_S,
-	[LADDER_QUIET] = 5 * NS_PER_S,
+	[LADDER_CPU] = NS_PER_S,          [LADDER_MEMORY] = 5 * NS_PER_S,  [LADDER_TX] = NS_PER_S,
+	[LADDER_IO] = 5 * NS_PER_S,       [LADDER_SLOW_TX] = 5 * NS_PER_S, [LADDER_API] = NS_PER_S,
+	[LADDER_SLOW_API] = 5 * NS_PER_S, [LADDER_QUIET] = 5 * NS_PER_S,
 };
 
 /* Whole ticks, no shorter than the shortest step of @kind. */

@@ -46,6 +46,7 @@ enum ladder_kind {
 	LADDER_MEMORY,
 	LADDER_TX,
 	LADDER_IO,
+	LADDER_SLOW_TX,  /* of a host with many services: by longer steps */
 	LADDER_API,      /* requests of one of the host's busiest APIs */
 	LADDER_SLOW_API, /* of one of its service's busiest: by longer steps */
 	LADDER_QUIET,    /* of any other: the shortest clock alone, one step ahead */

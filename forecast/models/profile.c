@@ -5,7 +5,6 @@
  * that a forecast is a look-up. The spread of few cycles is shrunk towards that of all phases.
  */
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/util.h"
@@ -66,20 +65,9 @@ static void init(void *state, const struct past *past, const struct series_conf 
 	clear(m, 1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	float x = *(const float *)a, y = *(const float *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Insertion sort: samples come nearly in order and are few. */
+/* Insertion sort: samples come nearly in order or are few. */
 static void sort(float *v, size_t n)
 {
-	if (n > MAX_SAMPLES) {
-		qsort(v, n, sizeof(*v), by_value);
-		return;
-	}
 	for (size_t i = 1; i < n; i++) {
 		float x = v[i];
 		size_t j = i;

@@ -67,6 +67,35 @@ static void demand_is_base_and_requests_times_costs(void **state)
 	assert_true(f[DEMAND_CPU].q[Q99] == 0);
 }
 
+/* Its view is another one at each step: every fourth is read, of others each. */
+static void a_slow_resource_is_forecast_now_and_then(void **state)
+{
+	struct demand_input in = input(NULL, 0);
+	struct forecast f[DEMAND_RESOURCES], own;
+	static struct demand d;
+	double before = 0;
+	int renewed = 0;
+
+	(void)state;
+	in.lead_steps = 100; /* judged every 25 steps */
+	in.slow[DEMAND_MEMORY] = true;
+	in.view[DEMAND_DIRECT][DEMAND_PEAK][DEMAND_MEMORY] = &own;
+	in.view[DEMAND_DIRECT][DEMAND_PEAK][DEMAND_BANDWIDTH] = &own;
+	demand_init(&d);
+	for (int t = 0; t < 20; t++) {
+		double now = 1000 + 10 * t;
+
+		own = normal(now, 1);
+		demand_step(&d, &in, f);
+		assert_true(fabs(f[DEMAND_BANDWIDTH].q[Q50] - now) < 0.01);
+		assert_true(f[DEMAND_MEMORY].q[Q50] > now - 30.01 &&
+			    f[DEMAND_MEMORY].q[Q50] < now + 0.01);
+		renewed += f[DEMAND_MEMORY].q[Q50] != before;
+		before = f[DEMAND_MEMORY].q[Q50];
+	}
+	assert_int_equal(renewed, 1 + 5);
+}
+
 static void a_series_alone_is_given_as_it_is(void **state)
 {
 	struct demand_input in = input(NULL, 0);
@@ -455,6 +484,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(demand_is_base_and_requests_times_costs),
+		cmocka_unit_test(a_slow_resource_is_forecast_now_and_then),
 		cmocka_unit_test(a_series_alone_is_given_as_it_is),
 		cmocka_unit_test(intervals_hold_over_correlated_apis),
 		cmocka_unit_test(opposed_apis_need_less_room),

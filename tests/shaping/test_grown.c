@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* test_grown.c - a host that grows past 32 services: APIs get longer first steps, all else stays.
+/* test_grown.c - a host that grows past 32 services: some first steps are longer, all else stays.
  */
+#include "shaping/state.h"
 #include "tests/check.h"
 #include "tests/shaping/world.h"
 
@@ -39,6 +40,7 @@ static void minutes_of_an_api_go_on(void **state)
 		world_step(&w);
 	}
 	assert_int_equal(measured(w.controller, HOUR, &step_ns), 3);
+	assert_int_equal(w.controller->services[0].tx.step_ns[0], NS_PER_S);
 	for (size_t i = 0; i < GROWN; i++) {
 		grown[i] = w.services[0];
 		(void)snprintf(grown[i].name, sizeof(grown[i].name), i ? "other-%zu" : "shop", i);
@@ -51,6 +53,9 @@ static void minutes_of_an_api_go_on(void **state)
 	assert_int_equal(step_ns, 5 * NS_PER_S);
 	assert_int_equal(measured(c, HOUR, &step_ns), 3);
 	assert_int_equal(step_ns, 60 * NS_PER_S);
+	assert_int_equal(c->services[0].tx.step_ns[0], 5 * NS_PER_S);
+	assert_int_equal(series_count(c->services[0].tx.series[1]), 3);
+	assert_int_equal(c->services[0].cpu.step_ns[0], NS_PER_S);
 	controller_free(c);
 	world_free(&w);
 }

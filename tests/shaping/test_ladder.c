@@ -118,11 +118,11 @@ static void a_first_step_is_whole_ticks(void **state)
 		enum ladder_kind kind;
 		uint64_t tick_s, step_s;
 	} rows[] = {
-		{LADDER_CPU, 1, 1},      {LADDER_API, 1, 1},   {LADDER_MEMORY, 1, 5},
-		{LADDER_TX, 1, 1},       {LADDER_QUIET, 1, 5}, {LADDER_MEMORY, 2, 6},
-		{LADDER_SLOW_API, 1, 5}, {LADDER_CPU, 10, 10}, {LADDER_TX, 10, 10},
-		{LADDER_IO, 1, 5},       {LADDER_CPU, 60, 60}, {LADDER_QUIET, 60, 60},
-		{LADDER_MEMORY, 90, 90},
+		{LADDER_CPU, 1, 1},      {LADDER_API, 1, 1},      {LADDER_MEMORY, 1, 5},
+		{LADDER_TX, 1, 1},       {LADDER_QUIET, 1, 5},    {LADDER_MEMORY, 2, 6},
+		{LADDER_SLOW_API, 1, 5}, {LADDER_CPU, 10, 10},    {LADDER_TX, 10, 10},
+		{LADDER_IO, 1, 5},       {LADDER_CPU, 60, 60},    {LADDER_QUIET, 60, 60},
+		{LADDER_SLOW_TX, 1, 5},  {LADDER_MEMORY, 90, 90},
 	};
 
 	(void)state;
