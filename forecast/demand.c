@@ -96,7 +96,7 @@ static double offset_of(const struct demand *d, enum demand_resource resource)
 static void order(double *q)
 {
 	for (int l = 1; l < FORECAST_LEVELS; l++)
-		q[l] = fmax(q[l], q[l - 1]);
+		q[l] = MAX(q[l], q[l - 1]);
 }
 
 /* What expert @k said, on the log scale. */
@@ -207,34 +207,55 @@ static double highest_said(const struct demand_issued *said)
 
 static void from_log(const double *y, double offset, double most, double *q)
 {
-	for (int l = 0; l < FORECAST_LEVELS; l++)
-		q[l] = fmax(fmin(exp(y[l]) - offset, most), 0);
+	for (int l = 0; l < FORECAST_LEVELS; l++) {
+		double value = exp(y[l]) - offset;
+
+		value = MIN(value, most);
+		q[l] = MAX(value, 0);
+	}
 	order(q);
 }
 
-/* A forecast of one target from now on, also into @said as it will be judged. */
-static void forecast(struct demand *d, const struct demand_input *in, enum demand_kind kind,
-		     enum demand_resource resource, struct demand_issued *said)
+/*
+ * A forecast of one target from now on, by what the experts say, which goes to @said; @y: all of it
+ * before the last calibration, on the log scale. False: nobody has a view.
+ */
+static bool forecast(struct demand *d, const struct demand_input *in, enum demand_kind kind,
+		     enum demand_resource resource, struct demand_issued *said, double *y)
 {
 	struct demand_target *t = &d->targets[kind][resource];
-	double y[FORECAST_LEVELS], q[FORECAST_LEVELS] = {}, offset = offset_of(d, resource);
-	static const int ends[] = {Q05, Q10, Q90, Q95};
+	double z[FORECAST_LEVELS], q[FORECAST_LEVELS] = {}, offset = offset_of(d, resource);
+	bool any;
 
 	ask(d, in, kind, resource, said);
-	if (combine(t, said, offset, y)) {
+	any = combine(t, said, offset, y);
+	if (any) {
 		double most = fmax(MOST * (double)d->highest[resource], highest_said(said));
 
-		from_log(y, offset, INFINITY, q);
-		for (int l = 0; l < FORECAST_LEVELS; l++)
-			said->combined[l] = (float)q[l];
-		widen(t, y);
-		grid_correct(&t->shift, y);
-		from_log(y, offset, most, q);
+		memcpy(z, y, sizeof(z));
+		widen(t, z);
+		grid_correct(&t->shift, z);
+		from_log(z, offset, most, q);
 	}
 	for (int l = 0; l < FORECAST_LEVELS; l++)
 		t->latest[l] = (float)q[l];
+	return any;
+}
+
+/* The same, as it will be judged. */
+static void issue_target(struct demand *d, const struct demand_input *in, enum demand_kind kind,
+			 enum demand_resource resource, struct demand_issued *said)
+{
+	static const int ends[] = {Q05, Q10, Q90, Q95};
+	double y[FORECAST_LEVELS], q[FORECAST_LEVELS];
+
+	if (forecast(d, in, kind, resource, said, y)) {
+		from_log(y, offset_of(d, resource), INFINITY, q);
+		for (int l = 0; l < FORECAST_LEVELS; l++)
+			said->combined[l] = (float)q[l];
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		said->interval[i] = (float)q[ends[i]];
+		said->interval[i] = d->targets[kind][resource].latest[ends[i]];
 }
 
 static void cover(struct demand_target *t, const struct demand_issued *said, double x)
@@ -350,8 +371,8 @@ static void issue(struct demand *d, const struct demand_input *in)
 	bottom_up_issue(&d->apis, in, &w->apis);
 	for (int kind = 0; kind < DEMAND_KINDS; kind++)
 		for (int k = 0; k < DEMAND_RESOURCES; k++)
-			forecast(d, in, (enum demand_kind)kind, (enum demand_resource)k,
-				 &d->targets[kind][k].issued[slot]);
+			issue_target(d, in, (enum demand_kind)kind, (enum demand_resource)k,
+				     &d->targets[kind][k].issued[slot]);
 }
 
 /* Of uniform levels between those of the grid, flat beyond its ends. */
@@ -394,9 +415,10 @@ void demand_step(struct demand *d, const struct demand_input *in,
 		issue(d, in);
 	for (int k = 0; k < DEMAND_RESOURCES; k++) {
 		struct demand_issued said = {};
+		double y[FORECAST_LEVELS];
 
 		if (!due && !holds(d, in, k))
-			forecast(d, in, DEMAND_PEAK, (enum demand_resource)k, &said);
+			(void)forecast(d, in, DEMAND_PEAK, (enum demand_resource)k, &said, y);
 		give(d->targets[DEMAND_PEAK][k].latest, &ret[k]);
 	}
 }

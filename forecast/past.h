@@ -115,7 +115,9 @@ static inline double past_to_log(const struct past *p, double value)
 
 static inline double past_from_log(const struct past *p, double x)
 {
-	return isnan(x) ? x : fmax(exp(fmin(x, 100)) - p->offset, 0);
+	double value = exp(x < 100 ? x : 100) - p->offset;
+
+	return isnan(x) ? x : (value > 0 ? value : 0);
 }
 
 /* @x on the scale of offset @from, on the scale of offset @to. */

@@ -250,8 +250,9 @@ static void finish(const struct series *s, const double *q, const struct lift *l
 		wider = sqrt(1 + lift->var / (sd * sd));
 	for (int i = 0; i < FORECAST_LEVELS; i++) {
 		double x = q[Q50] + wider * (q[i] - q[Q50]);
+		double value = lift->multiplier * past_from_log(series_past(s), x);
 
-		ret->q[i] = fmin(lift->multiplier * past_from_log(series_past(s), x), most);
+		ret->q[i] = MIN(value, most);
 	}
 	/* Each level stands for the probability half way to its neighbours. */
 	ret->mean = 0;
