@@ -281,7 +281,8 @@ static const struct schema_key host_keys[] = {
 	  .absent = "the defaults", .also = "history keep", .help = "How long the history is kept." },
 	{ .name = "writes_per_minute", .type = &scalar_count, AT(policy_host, writes_per_minute), .lowest = "1",
 	  .highest = "60000", .otherwise = "600", .example = "writes_per_minute: 600", .also = "budget",
-	  .help = "How many knobs may be written a minute on this host." },
+	  .help = "How many knobs may be written a minute on this host. What tight limits are lent for a moment and give back "
+		  "is counted apart, up to as many." },
 	{ .name = "deadband", .type = &scalar_percent, AT(policy_host, deadband), .lowest = "0%", .highest = "50%",
 	  .otherwise = "5%", .example = "deadband: 5%", .also = "hysteresis tolerance",
 	  .help = "Smaller changes of a knob are not written." },

@@ -6,7 +6,7 @@
 
 #define UTILISATION_LEAST 0.4
 #define UTILISATION_MOST  0.95
-#define LENT_MOST         1.1 /* where what waits is lent for: more saves little and costs time */
+#define LENT_MOST         1.25 /* where what waits is lent for: more saves little and costs time */
 #define SURPRISE          1.5 /* times what was likely: what is late then was still to be lent for */
 #define LEVEL_LEAST       0.5
 #define SHORT_COSTS       0.02 /* utilisation given up for a step that needed more than planned */

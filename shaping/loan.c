@@ -177,12 +177,6 @@ static bool may_go_back(const struct controller *c, const struct service_state *
 	       (since_ns >= LOAN_NS && is_far(c, before, value));
 }
 
-/* Three quarters of the minute's writes that lowerings may use: the others are the plan's. */
-static uint64_t back_most(const struct controller *c)
-{
-	return ((uint64_t)c->set->host.writes_per_minute * 3 + 7) / 8;
-}
-
 bool loan_guard(struct controller *c, uint32_t service, const struct tick_service *ts,
 		uint64_t now_ns, uint64_t interval_ns, struct plan_entry *ret)
 {
@@ -206,8 +200,10 @@ bool loan_guard(struct controller *c, uint32_t service, const struct tick_servic
 	if (grow ? !ts->nr_throttled || !late || !is_far(c, before, value)
 		 : !may_go_back(c, s, before, value, since_ns))
 		return false;
-	/* A raise is counted, never refused; what is given back may wait for its turn. */
-	if (!budget_take(&c->budget, now_ns, grow ? UNLIMITED : back_most(c)))
+	/* Apart from the plan's writes, which find theirs. What is given back may wait for its
+	 * turn. */
+	if (!budget_take(&c->loan_budget, now_ns,
+			 grow ? UNLIMITED : c->set->host.writes_per_minute))
 		return false;
 	k->lent_ns = MAX(now_ns, 1);
 	loan_entry(c, service, grow ? REASON_LOAN : REASON_LOAN_BACK, before, value, owed, ret);

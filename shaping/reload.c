@@ -149,6 +149,7 @@ int controller_reload(struct controller *old, const struct policy_set *set,
 	old->network = own;
 	network_share(c);
 	c->budget = old->budget;
+	c->loan_budget = old->loan_budget;
 	c->now_ns = old->now_ns;
 	c->unmanaged_mcpu = old->unmanaged_mcpu;
 	c->frozen = old->frozen;

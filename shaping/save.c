@@ -7,13 +7,13 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(12)
+#define VERSION UINT64_C(13)
 
 struct head {
 	uint64_t magic, version, kept_size, period_ns;
 	uint64_t generation, n_parts; /* of a part; 0 of the whole */
 	uint64_t n_services, size, sum;
-	struct budget budget;
+	struct budget budget, loan_budget;
 	uint64_t network_size; /* of what comes next; 0: what is the host's is not here */
 	uint64_t now_ns;
 	double unmanaged_mcpu;
@@ -142,6 +142,7 @@ static void begin_head(const struct controller *c, size_t size, struct head *ret
 static unsigned char *save_shared(const struct controller *c, struct head *h, unsigned char *p)
 {
 	h->budget = c->budget;
+	h->loan_budget = c->loan_budget;
 	h->network_size = sizeof(c->network->kept);
 	h->now_ns = c->now_ns;
 	h->unmanaged_mcpu = c->unmanaged_mcpu;
@@ -328,6 +329,7 @@ static int load_shared(struct reader *r, const struct head *h, struct controller
 		c->network->kept = (struct network_kept){};
 	network_share(c); /* before the series know what it earned there */
 	c->budget = h->budget;
+	c->loan_budget = h->loan_budget;
 	c->now_ns = h->now_ns;
 	c->unmanaged_mcpu =
 		h->unmanaged_mcpu >= 0 && h->unmanaged_mcpu <= (double)c->facts.capacity_mcpu

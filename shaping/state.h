@@ -177,7 +177,7 @@ struct controller {
 	struct share_claim *claims; /* [n * TIER_COUNT], of one fill */
 	struct tenants tenants;
 	size_t *by_tenant; /* [n], services in order of their tenants */
-	struct budget budget;
+	struct budget budget, loan_budget;
 	uint64_t now_ns;
 	struct network *network;
 	double unmanaged_mcpu; /* what all else on the host uses, at least; NAN: not measured yet */
