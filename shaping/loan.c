@@ -171,7 +171,8 @@ static bool may_go_back(const struct controller *c, const struct service_state *
 {
 	const struct policy_cpu *p = &s->policy->cpu;
 
-	if (value == before || !(s->kept.lent_mcpu > 0))
+	/* An order of the plan on its way goes first. */
+	if (value == before || !(s->kept.lent_mcpu > 0) || s->kept.knobs[KNOB_CPU_MAX].pending)
 		return false;
 	return before > MAX(p->ceiling_mcpu, p->floor_mcpu) ||
 	       (since_ns >= LOAN_NS && is_far(c, before, value));

@@ -223,11 +223,12 @@ static int tick(sd_event_source *source, uint64_t usec, void *arg)
 	uint64_t interval = now - a->last_guard_mono_ns;
 	uint64_t next = usec + WORKER_GUARD_NS / NS_PER_US;
 
+	/* The plan first: an order of it would be dropped while a loan is on its way back. */
+	if (now - a->last_tick_mono_ns + WORKER_GUARD_NS / 2 >= WORKER_TICK_NS)
+		second(a, now);
 	for (uint32_t i = 0; i < a->n_services; i++)
 		guard(a, i, now, interval);
 	a->last_guard_mono_ns = now;
-	if (now - a->last_tick_mono_ns + WORKER_GUARD_NS / 2 >= WORKER_TICK_NS)
-		second(a, now);
 	if (next * NS_PER_US < now) /* late by more than a period: do not catch up */
 		next = now / NS_PER_US + WORKER_GUARD_NS / NS_PER_US;
 	(void)sd_event_source_set_time(source, next);

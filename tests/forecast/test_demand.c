@@ -49,9 +49,7 @@ static void demand_is_base_and_requests_times_costs(void **state)
 	static struct demand d;
 
 	(void)state;
-	in.base[DEMAND_CPU] = 30;
-	in.base[DEMAND_MEMORY] = 1e8;
-	in.base[DEMAND_BANDWIDTH] = 0;
+	in.base[DEMAND_CPU] = 30, in.base[DEMAND_MEMORY] = 1e8, in.base[DEMAND_BANDWIDTH] = 0;
 	demand_init(&d);
 	demand_step(&d, &in, f);
 	assert_true(fabs(f[DEMAND_CPU].q[Q50] - 330) < 0.01);
