@@ -3,98 +3,7 @@
 #include <errno.h>
 
 #include "tests/check.h"
-#include "shaping/reason.h"
-#include "tests/shaping/queue.h"
-
-#define COST_US    3000.0
-#define LATENCY_US 100000.0
-
-static struct queue q;
-
-static int setup(void **state)
-{
-	(void)state;
-	queue_init(&q, COST_US, LATENCY_US);
-	for (int t = 0; t < 120; t++)
-		queue_second(&q, 100);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_free(&q.w);
-	return 0;
-}
-
-/* A look of the guard @ms after the last tick: @in_flight requests, throttled for @part of it. */
-static bool look(unsigned int ms, double in_flight, double part, struct plan_entry *e)
-{
-	struct tick_service ts = q.w.seen[0];
-
-	ts.nr_periods = 1;
-	ts.nr_throttled = part > 0;
-	ts.throttled_us = (uint64_t)(part * 100000);
-	ts.cpu_usage_us = 30000;
-	q.w.apis[0][0].in_flight = in_flight;
-	return tick_guard(q.w.controller, 0, &ts, queue_now_ns(&q) + ms * NS_PER_MS,
-			  100 * NS_PER_MS, e);
-}
-
-/* The guard is there, and decides nothing: the knob is somebody else's. */
-static void seen(void)
-{
-	struct plan_entry e;
-
-	q.w.seen[0].yielded = 1u << KNOB_CPU_MAX;
-	assert_false(look(100, 0, 0, &e));
-	q.w.seen[0].yielded = 0;
-}
-
-static void obey(const struct plan_entry *e)
-{
-	q.w.seen[0].knob[KNOB_CPU_MAX] = e->value;
-	tick_written(q.w.controller, e, e->value, 0);
-}
-
-/* Without a look at @in_flight the next tick, as if all that waited had been done by then. */
-static void next_tick(void)
-{
-	q.us += 1000000;
-	q.head = q.tail;
-	queue_tick(&q);
-}
-
-static uint64_t limit(void)
-{
-	return q.w.seen[0].knob[KNOB_CPU_MAX];
-}
-
-/* A second of @n requests of which none waits. */
-static void tick_of(uint64_t n)
-{
-	q.arrived = q.finished = q.good = n;
-	q.tick = (struct queue_seen){.used_us = (double)n * COST_US, .periods = 10};
-	next_tick();
-}
-
-static void calm_tick(void)
-{
-	tick_of(100);
-}
-
-/* Nothing is lent any more. */
-static void give_back(void)
-{
-	struct plan_entry e;
-
-	for (int t = 0; t < 3; t++) {
-		for (unsigned int ms = 100; ms < 1000; ms += 100)
-			if (look(ms, 0, 0, &e))
-				obey(&e);
-		calm_tick();
-	}
-}
+#include "tests/shaping/lent.h"
 
 /*
  * 60 requests of 3 ms are 180 ms of CPU, to be done within twice the objective's 100 ms: 900 mcpu
@@ -106,7 +15,7 @@ static void what_waits_is_lent_for(void **state)
 	uint64_t plan;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	plan = limit();
 	assert_true(look(100, 60, 0.5, &e));
 	assert_int_equal(e.reason, REASON_LOAN);
@@ -120,7 +29,7 @@ static void what_is_not_throttled_is_not_lent_for(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_false(look(100, 60, 0, &e));
 	assert_true(look(200, 60, 0.1, &e));
 }
@@ -131,7 +40,7 @@ static void a_short_wait_is_not_lent_for(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_in_range(limit(), 225, 255);
 	assert_false(look(100, 1, 0.3, &e));
 	assert_true(look(200, 3, 0.3, &e));
@@ -144,7 +53,7 @@ static void it_is_given_back(void **state)
 	uint64_t plan;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	plan = limit();
 	assert_true(look(100, 60, 0.5, &e));
 	obey(&e);
@@ -166,7 +75,7 @@ static void a_tick_leaves_the_loan_alone(void **state)
 	uint64_t plan;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	plan = limit();
 	assert_true(look(100, 60, 0.5, &e));
 	obey(&e);
@@ -182,7 +91,7 @@ static void a_higher_plan_takes_over_from_the_loan(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(look(100, 14, 0.5, &e));
 	obey(&e);
 	for (int t = 0; t < 3; t++) {
@@ -201,7 +110,7 @@ static void a_plan_may_rise_within_the_loan(void **state)
 	uint64_t plan;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	plan = limit();
 	assert_true(look(100, 80, 0.5, &e));
 	obey(&e);
@@ -221,7 +130,7 @@ static void what_is_always_in_flight_is_not_owed(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	for (int t = 0; t < 60; t++) {
 		for (unsigned int ms = 100; ms <= 1000; ms += 100)
 			assert_false(look(ms, 200, 0, &e));
@@ -238,7 +147,7 @@ static void without_an_objective_nothing_is_owed(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(look(100, 60, 0.5, &e));
 	obey(&e);
 	q.w.services[0].slo.set = false;
@@ -255,7 +164,7 @@ static void observing_lends_nothing(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	q.w.observe = true;
 	calm_tick();
 	(void)look(50, 0, 0, &e);
@@ -267,7 +176,7 @@ static void observing_lends_nothing(void **state)
 static void without_the_guard_the_plan_has_room(void **state)
 {
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(limit() < 300);
 	for (int t = 0; t < 5; t++)
 		calm_tick();
@@ -280,7 +189,7 @@ static void a_foreign_value_is_no_loan(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(look(100, 60, 0.5, &e));
 	obey(&e);
 	q.w.seen[0].knob[KNOB_CPU_MAX] = 1500;
@@ -294,7 +203,7 @@ static void a_refused_loan_changes_nothing(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(look(100, 60, 0.5, &e));
 	tick_written(q.w.controller, &e, e.before, -EIO);
 	assert_false(look(200, 60, 0.5, &e));
@@ -326,7 +235,7 @@ static void a_refused_plan_keeps_the_loan_apart(void **state)
 	uint64_t plan;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	plan = limit();
 	assert_true(look(100, 5, 0.5, &e));
 	obey(&e);
@@ -348,7 +257,7 @@ static void the_budget_holds_back_what_is_given_back(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	q.w.set.host.writes_per_minute = 1;
 	assert_true(look(100, 60, 0.5, &e));
 	obey(&e);
@@ -362,7 +271,7 @@ static void policy_and_host_bound_it(void **state)
 	struct plan_entry e;
 
 	(void)state;
-	give_back();
+	(void)give_back();
 	assert_true(look(100, 4000, 1, &e));
 	assert_int_equal(e.value, 2000);
 	q.w.services[0].cpu.ceiling_mcpu = 700;

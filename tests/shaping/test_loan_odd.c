@@ -4,86 +4,15 @@
 #include <errno.h>
 
 #include "tests/check.h"
-#include "shaping/reason.h"
 #include "shaping/state.h"
-#include "tests/shaping/queue.h"
-
-#define COST_US    3000.0
-#define LATENCY_US 100000.0
-
-static struct queue q;
-
-static int setup(void **state)
-{
-	(void)state;
-	queue_init(&q, COST_US, LATENCY_US);
-	for (int t = 0; t < 120; t++)
-		queue_second(&q, 100);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_free(&q.w);
-	return 0;
-}
-
-/* A look of the guard @ms after the last tick: @in_flight requests, throttled for half of it. */
-static bool look(unsigned int ms, double in_flight, bool throttled, struct plan_entry *e)
-{
-	struct tick_service ts = q.w.seen[0];
-
-	ts.nr_periods = 1;
-	ts.nr_throttled = throttled;
-	ts.throttled_us = throttled ? 50000 : 0;
-	ts.cpu_usage_us = 30000;
-	q.w.apis[0][0].in_flight = in_flight;
-	return tick_guard(q.w.controller, 0, &ts, queue_now_ns(&q) + ms * NS_PER_MS,
-			  100 * NS_PER_MS, e);
-}
-
-static void obey(const struct plan_entry *e)
-{
-	q.w.seen[0].knob[KNOB_CPU_MAX] = e->value;
-	tick_written(q.w.controller, e, e->value, 0);
-}
-
-static uint64_t limit(void)
-{
-	return q.w.seen[0].knob[KNOB_CPU_MAX];
-}
-
-/* A second of 100 requests of which none waits. */
-static void calm_tick(void)
-{
-	q.arrived = q.finished = q.good = 100;
-	q.tick = (struct queue_seen){.used_us = 100 * COST_US, .periods = 10};
-	q.us += 1000000;
-	q.head = q.tail;
-	queue_tick(&q);
-}
-
-/* Nothing is lent any more, and the plan is at rest. */
-static uint64_t give_back(void)
-{
-	struct plan_entry e;
-
-	for (int t = 0; t < 3; t++) {
-		for (unsigned int ms = 100; ms < 1000; ms += 100)
-			if (look(ms, 0, false, &e))
-				obey(&e);
-		calm_tick();
-	}
-	return limit();
-}
+#include "tests/shaping/lent.h"
 
 /* Of requests of 180 ms of CPU. */
 static void lend(void)
 {
 	struct plan_entry e;
 
-	assert_true(look(100, 60, true, &e));
+	assert_true(look(100, 60, 0.5, &e));
 	assert_int_equal(e.reason, REASON_LOAN);
 	obey(&e);
 }
@@ -100,7 +29,7 @@ static void a_share_is_gone_to_by_steps(void **state)
 	calm_tick();
 	assert_true(is_short(&q.w.controller->services[0]));
 	assert_in_range(limit(), plan * 3 / 4, plan * 5);
-	if (look(700, 0, false, &e))
+	if (look(700, 0, 0, &e))
 		assert_in_range(e.value, plan * 3 / 4, plan);
 }
 
@@ -113,13 +42,13 @@ static void what_was_adopted_is_the_plan(void **state)
 	(void)give_back();
 	q.w.seen[0].yielded = 1u << KNOB_CPU_MAX;
 	q.w.seen[0].knob[KNOB_CPU_MAX] = 900;
-	(void)look(100, 0, false, &e);
+	(void)look(100, 0, 0, &e);
 	calm_tick();
 	q.w.seen[0].yielded = 0;
-	assert_true(look(100, 100, true, &e));
+	assert_true(look(100, 100, 0.5, &e));
 	assert_true(e.value > 1800);
 	obey(&e);
-	assert_true(look(700, 0, false, &back));
+	assert_true(look(700, 0, 0, &back));
 	assert_int_equal(back.value, 900);
 }
 
@@ -131,9 +60,9 @@ static void nothing_is_lent_to_a_limit_not_looked_at(void **state)
 	(void)state;
 	(void)give_back();
 	q.w.seen[0].knob[KNOB_CPU_MAX] = 900;
-	assert_false(look(100, 100, true, &e));
+	assert_false(look(100, 100, 0.5, &e));
 	calm_tick();
-	assert_true(look(100, 100, true, &e));
+	assert_true(look(100, 100, 0.5, &e));
 	assert_true(e.value > 1800);
 }
 
@@ -148,12 +77,12 @@ static void an_unknown_limit_is_no_plan(void **state)
 	had = q.w.seen[0];
 	q.w.seen[0].known = 0;
 	q.w.seen[0].knob[KNOB_CPU_MAX] = 0;
-	(void)look(100, 0, false, &e);
+	(void)look(100, 0, 0, &e);
 	calm_tick();
 	q.w.seen[0].known = had.known;
 	q.w.seen[0].knob[KNOB_CPU_MAX] = plan;
 	lend();
-	assert_true(look(700, 0, false, &e));
+	assert_true(look(700, 0, 0, &e));
 	assert_int_equal(e.value, plan);
 }
 
@@ -169,7 +98,7 @@ static void a_lost_order_is_no_plan(void **state)
 	ks->pending = true;
 	ks->changed_ns = q.w.now_ns;
 	for (int t = 0; t < 15; t++) {
-		(void)look(100, 0, false, &e);
+		(void)look(100, 0, 0, &e);
 		calm_tick();
 	}
 	assert_in_range(limit(), plan - plan / 10, plan + plan / 10);
@@ -186,16 +115,16 @@ static void what_is_less_than_usual_is_the_usual_soon(void **state)
 	(void)give_back();
 	for (int t = 0; t < 60; t++) {
 		for (unsigned int ms = 100; ms <= 1000; ms += 100)
-			assert_false(look(ms, 200, false, &e));
+			assert_false(look(ms, 200, 0, &e));
 		calm_tick();
 	}
 	for (int t = 0; t < 30; t++) {
 		for (unsigned int ms = 100; ms <= 1000; ms += 100)
-			if (look(ms, 60, true, &e))
+			if (look(ms, 60, 0.5, &e))
 				obey(&e);
 		calm_tick();
 	}
-	assert_true(look(100, 180, true, &e));
+	assert_true(look(100, 180, 0.5, &e));
 }
 
 /* The kernel refuses a quota below the burst: where that is not ours to lower it is not gone below.
@@ -209,15 +138,15 @@ static void no_loan_goes_back_below_a_burst(void **state)
 	lend();
 	q.w.seen[0].knob[KNOB_CPU_MAX_BURST] = (plan + 150) * 100;
 	q.w.services[0].cpu.ceiling_mcpu = plan + 100; /* the burst has to go first */
-	assert_false(look(600, 0, false, &e));
+	assert_false(look(600, 0, 0, &e));
 	q.w.services[0].cpu.ceiling_mcpu = UNLIMITED;
-	assert_true(look(700, 0, false, &e));
+	assert_true(look(700, 0, 0, &e));
 	assert_int_equal(e.reason, REASON_LOAN_BACK);
 	assert_int_equal(e.value, plan + 150);
 	obey(&e);
-	assert_false(look(1400, 0, false, &e));
+	assert_false(look(1400, 0, 0, &e));
 	q.w.seen[0].knob[KNOB_CPU_MAX_BURST] = 0;
-	assert_true(look(1500, 0, false, &e));
+	assert_true(look(1500, 0, 0, &e));
 	assert_int_equal(e.value, plan);
 }
 
@@ -228,7 +157,7 @@ static void no_limit_is_no_loan(void **state)
 
 	(void)state;
 	(void)give_back();
-	assert_true(look(100, 60, true, &e));
+	assert_true(look(100, 60, 0.5, &e));
 	tick_written(q.w.controller, &e, UNLIMITED, 0);
 	assert_true(kept_is_sound(&q.w.controller->services[0].kept));
 }
@@ -242,7 +171,7 @@ static void a_lower_ceiling_takes_a_loan_at_once(void **state)
 	(void)give_back();
 	lend();
 	q.w.services[0].cpu.ceiling_mcpu = limit() - 20;
-	assert_true(look(200, 60, true, &e));
+	assert_true(look(200, 60, 0.5, &e));
 	assert_int_equal(e.value, q.w.services[0].cpu.ceiling_mcpu);
 	assert_int_equal(e.reason, REASON_LOAN_BACK);
 }
@@ -265,11 +194,11 @@ static void a_reload_keeps_what_is_lent(void **state)
 	(void)state;
 	lend();
 	reload();
-	assert_true(look(200, 160, true, &e));
+	assert_true(look(200, 160, 0.5, &e));
 	assert_int_equal(e.reason, REASON_LOAN);
 	obey(&e);
 	calm_tick();
-	assert_true(look(700, 0, false, &e));
+	assert_true(look(700, 0, 0, &e));
 	assert_in_range(e.value, plan - plan / 10, plan + plan / 10);
 }
 
@@ -290,7 +219,7 @@ static void a_restart_keeps_what_is_lent(void **state)
 	assert_true(controller_load(q.w.controller, saved, n) >= 0);
 	free(saved);
 	calm_tick();
-	assert_true(look(700, 0, false, &e));
+	assert_true(look(700, 0, 0, &e));
 	assert_int_equal(e.reason, REASON_LOAN_BACK);
 	assert_in_range(e.value, plan - plan / 10, plan + plan / 10);
 }
@@ -303,14 +232,14 @@ static void a_reload_lends_no_more_than_the_share(void **state)
 	(void)state;
 	(void)give_back();
 	q.w.set.host.reserve_mcpu = 1900;
-	(void)look(100, 0, false, &e);
+	(void)look(100, 0, 0, &e);
 	calm_tick();
 	assert_true(is_short(&q.w.controller->services[0]));
 	reload();
-	assert_false(look(200, 60, true, &e));
+	assert_false(look(200, 60, 0.5, &e));
 	q.w.controller->services[0].spare_mcpu = 200; /* which others leave for now */
 	reload();
-	assert_true(look(300, 60, true, &e));
+	assert_true(look(300, 60, 0.5, &e));
 	assert_int_equal(e.value, 300);
 }
 
@@ -323,21 +252,21 @@ static void the_plan_finds_its_writes_beside_loans(void **state)
 	(void)state;
 	(void)give_back();
 	for (int t = 0; t < 61; t++) {
-		(void)look(100, 0, false, &e);
+		(void)look(100, 0, 0, &e);
 		calm_tick();
 	}
 	q.w.set.host.writes_per_minute = 24;
 	for (int t = 0; t < 30; t++) {
-		if (look(100, 60, true, &e))
+		if (look(100, 60, 0.5, &e))
 			obey(&e);
-		if (look(700, 0, false, &e)) {
+		if (look(700, 0, 0, &e)) {
 			obey(&e);
 			back++;
 		}
 		calm_tick();
 	}
 	assert_in_range(back, 1, 12);
-	assert_false(look(700, 0, false, &e));
+	assert_false(look(700, 0, 0, &e));
 	for (int k = 0; k < 24; k++)
 		assert_true(budget_take(&q.w.controller->budget, q.w.now_ns, 24));
 }
