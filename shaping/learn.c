@@ -266,13 +266,18 @@ static void tell_events(struct service_state *s, int64_t now_real_ns)
  * While the load of a stated event stays away, room is kept for it against all that is measured.
  * What was forecast so says nothing of how good forecasts are.
  */
-static void observe_cpu(struct service_state *s, uint64_t interval_ns)
+static void observe_cpu(const struct controller *c, struct service_state *s, uint64_t interval_ns)
 {
+	struct series_anomaly found;
 	bool doubted = series_doubts(s->cpu.series[0]);
 
 	ladder_observe(&s->cpu, s->need_mcpu, interval_ns);
 	if (doubted || series_doubts(s->cpu.series[0]))
 		demand_drop_waiting(&s->kept.demand);
+	series_anomaly(s->cpu.series[0], &found);
+	if (found.count != s->kept.anomalies)
+		s->kept.anomaly_ns = MAX(c->now_ns, 1);
+	s->kept.anomalies = found.count;
 }
 
 static void find_near(struct service_state *s, int64_t now_real_ns)
@@ -297,7 +302,7 @@ void learn(struct controller *c, size_t i, const struct tick_input *in)
 	/* Before the step that is over: it may have been within one. */
 	tell_events(s, in->now_real_ns - (int64_t)interval_ns);
 	learn_cpu(c, s, ts, interval_ns);
-	observe_cpu(s, interval_ns);
+	observe_cpu(c, s, interval_ns);
 	learn_memory(s, ts, interval_ns);
 	learn_tx(s, gone || ts->missing & MISSING_APIS, ts->tx_bytes, interval_ns);
 	learn_slo(s, ts, interval_ns);

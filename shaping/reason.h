@@ -45,6 +45,7 @@
 	X(FROZEN,        "frozen",         "changes are frozen")                                          \
 	X(YIELDED,       "yielded",        "somebody else set this knob; adopt takes it back")            \
 	X(STALE,         "stale",          "inputs were missing or late: limits are held, not lowered")   \
+	X(ANOMALY,       "anomaly",        "what was measured does not belong: limits are held for now, not lowered") \
 	X(IN_USE,        "in_use",         "lower than what is in use would kill or stall it")            \
 	X(FLOOR,         "floor",          "the policy's floor")                                          \
 	X(CEILING,       "ceiling",        "the policy's ceiling or the host's capacity")                 \

@@ -7,7 +7,7 @@
 #include "shaping/state.h"
 
 #define MAGIC   UINT64_C(0x706873)
-#define VERSION UINT64_C(13)
+#define VERSION UINT64_C(14)
 
 struct head {
 	uint64_t magic, version, kept_size, period_ns;

@@ -6,12 +6,13 @@
 #include "shaping/clamp.h"
 #include "shaping/state.h"
 
-#define RAISING_NS  (2 * NS_PER_S)   /* without word from the kernel an order counts as lost */
-#define LOWERING_NS (10 * NS_PER_S)  /* a guarded shrink takes its time */
-#define ROUNDED     0.002            /* kernels keep whole pages, weights become shares */
-#define WATCH_TICKS 2                /* a lowering is watched this long */
-#define WORSE_BY    1.2              /* times the burn rate before a lowering */
-#define REMEMBER_NS (600 * NS_PER_S) /* a lowering that went wrong */
+#define RAISING_NS     (2 * NS_PER_S)   /* without word from the kernel an order counts as lost */
+#define LOWERING_NS    (10 * NS_PER_S)  /* a guarded shrink takes its time */
+#define ROUNDED        0.002            /* kernels keep whole pages, weights become shares */
+#define WATCH_TICKS    2                /* a lowering is watched this long */
+#define WORSE_BY       1.2              /* times the burn rate before a lowering */
+#define ANOMALY_DWELLS 3                /* nothing is lowered for this long after one */
+#define REMEMBER_NS    (600 * NS_PER_S) /* a lowering that went wrong */
 
 static uint64_t remember_ns(const struct controller *c)
 {
@@ -152,6 +153,8 @@ static uint32_t too_early(const struct controller *c, const struct service_state
 		return s->stale && w->tighten ? 1u << REFUSAL_STALE : 0;
 	if (s->stale)
 		why |= 1u << REFUSAL_STALE;
+	if (!w->tighten && since(c, s->kept.anomaly_ns) < ANOMALY_DWELLS * c->set->host.dwell_ns)
+		why |= 1u << REFUSAL_ANOMALY;
 	if (ks->changed_ns &&
 	    since(c, ks->changed_ns) < (w->dwell_ns ? w->dwell_ns : c->set->host.dwell_ns))
 		why |= 1u << REFUSAL_DWELL;

@@ -52,6 +52,8 @@ struct service_kept {
 	double use_peak_mcpu;        /* decaying maximum of use */
 	double guard_use_mcpu;       /* decaying maximum over the guard's short intervals */
 	double guard_ratio;          /* throttled share of periods, over about 10 s */
+	uint64_t anomalies;          /* in its CPU use, of which ... */
+	uint64_t anomaly_ns;         /* ... the last was found then */
 	uint64_t guard_ns;           /* of its last raise */
 	uint64_t guard_seen_ns;      /* when it looked last */
 	double lent_mcpu;            /* of the limit in force, on top of what is planned */

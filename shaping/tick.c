@@ -31,7 +31,7 @@ static void forget_times(struct controller *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct service_kept *k = &c->services[i].kept;
 
-		k->lent_ns = k->guard_seen_ns = 0;
+		k->lent_ns = k->guard_seen_ns = k->anomaly_ns = 0;
 		k->guard_ns = k->calm_ns = k->missed_ns = k->idle_ns = k->io_tried_ns = 0;
 		k->reclaim_ns = k->reclaim_paused_ns = 0;
 		for (int n = 0; n < KNOB_COUNT; n++) {
