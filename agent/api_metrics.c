@@ -69,6 +69,11 @@ static double service_cpu_planned(const struct view_service *s)
 	return s->plan ? s->plan->planned_mcpu / (double)MCPU : NAN;
 }
 
+static double service_cpu_short(const struct view_service *s)
+{
+	return s->plan ? s->plan->short_mcpu / (double)MCPU : NAN;
+}
+
 static double service_cpu_demand(const struct view_service *s)
 {
 	return s->plan ? forecast_at(&s->plan->demand_mcpu, 0.99) / (double)MCPU : NAN;
@@ -134,6 +139,8 @@ static const struct service_metric service_rows[] = {
 	{ "service_cpu_cores", "CPU in use.", service_cpu },
 	{ "service_cpu_limit_cores", "CPU limit in force.", service_cpu_limit },
 	{ "service_cpu_planned_cores", "CPU the plan reserves.", service_cpu_planned },
+	{ "service_cpu_short_cores", "CPU forecast for gold or silver that the host does not have.",
+	  service_cpu_short },
 	{ "service_cpu_demand_cores", "Forecast peak CPU over the lead horizon, quantile 0.99.", service_cpu_demand },
 	{ "service_cpu_throttled_ratio", "Share of CPU periods throttled.", service_throttled },
 	{ "service_memory_bytes", "Memory in use.", service_memory },

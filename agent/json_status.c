@@ -7,12 +7,13 @@
 
 static json_t *cpu_json(const struct view_service *s)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "usage_mcpu",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "usage_mcpu",
 			 json_number(s->cpu_usage_mcpu), "limit_mcpu",
 			 json_limit(s->cpu_limit_mcpu), "weight",
 			 s->cpu_weight ? json_count(s->cpu_weight) : json_null(), "throttled_ratio",
 			 json_number(s->throttled_ratio), "planned_mcpu",
-			 json_number(s->plan ? s->plan->planned_mcpu : NAN), "demand_mcpu",
+			 json_number(s->plan ? s->plan->planned_mcpu : NAN), "short_mcpu",
+			 json_number(s->plan ? s->plan->short_mcpu : NAN), "demand_mcpu",
 			 json_quantiles(s->plan ? &s->plan->demand_mcpu : NULL));
 }
 

@@ -301,7 +301,8 @@ static const struct schema_key host_keys[] = {
 	  .help = "The share of throttled periods the fast guard accepts." },
 	{ .name = "alert_hook", .type = &scalar_path, TEXT(policy_host, alert_hook), .absent = "none",
 	  .example = "alert_hook: /usr/local/bin/alert", .also = "hook alert command",
-	  .help = "A command run when contention cannot be resolved." },
+	  .help = "A program of root's, run as the agent's user when forecast demand cannot be met, and when it can be again: its "
+		  "words are alert or over, the service (empty: the host), cpu or memory, and what to tell a person." },
 };
 const struct schema_map schema_host = { KEYS(host_keys), .check = rules_host, .help = "The host: host.yaml." };
 /* clang-format on */

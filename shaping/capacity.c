@@ -10,6 +10,7 @@
 #define UNMANAGED_DOWN 0.3
 #define PROTECTED_SOME 0.02 /* of the CPUs: less needs no protection */
 #define CALM_BELOW     0.9  /* contention is over below this part of what is available */
+#define SHORT_SOME     0.02 /* of the demand: less missing is none */
 #define APPETITE_CUT   0.02 /* throttled share of periods that says a cap is felt */
 
 static double reserve_mcpu(const struct controller *c)
@@ -114,6 +115,14 @@ static void forget_claims(struct controller *c)
 		c->claims[k] = (struct share_claim){};
 }
 
+/* Of what is forecast for those who are to be sure of it, what could not be planned. */
+static double short_mcpu(const struct controller *c, const struct service_state *s)
+{
+	double demand = within_policy(c, s, s->demand_mcpu), missing = demand - s->got_mcpu;
+
+	return s->kept.tier != TIER_BRONZE && missing > SHORT_SOME * demand ? missing : 0;
+}
+
 /*
  * What is all but certain to be needed comes first, tier by tier; then what the tier's quantile may
  * need; then what each wants above that to stay quick.
@@ -137,6 +146,7 @@ static void fill(struct controller *c)
 		for (enum tier t = TIER_GOLD; t < TIER_COUNT; t++)
 			s->got_mcpu += c->claims[s->place * TIER_COUNT + t].got;
 		c->plan.services[i].planned_mcpu = s->got_mcpu;
+		c->plan.services[i].short_mcpu = short_mcpu(c, s);
 		sum += s->got_mcpu;
 	}
 	c->plan.planned_mcpu = (uint64_t)(sum + 0.5);

@@ -101,6 +101,7 @@ static void foresee(struct controller *c, const struct tick_input *in)
 	}
 	c->memory_wanted_bytes = sets + fmax(others, 0);
 	c->memory_short = c->memory_wanted_bytes > left;
+	c->plan.short_bytes = fmax(0, c->memory_wanted_bytes - left);
 }
 
 /* Bronze's parts of what gold and silver leave: max-min by weight, what is not there anew. */

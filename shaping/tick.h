@@ -106,6 +106,7 @@ struct plan_service {
 	struct forecast demand_bytes;      /* memory, the same */
 	struct forecast demand_bits_per_s; /* the same */
 	double planned_mcpu;               /* what the plan reserves for it */
+	double short_mcpu;   /* of gold and silver: of its demand, what the host does not have; 0 */
 	double slo_attained; /* over the service's window; NAN: no traffic or no SLO */
 	/* Of the objective of service or API that is kept worst; NAN: as in slo_view. */
 	double burn_rate_fast, burn_rate_slow;
@@ -124,7 +125,8 @@ struct plan {
 	struct plan_entry *entries; /* room for n_services * KNOB_COUNT, owned by the controller */
 	struct plan_service *services; /* [n_services], owned by the controller */
 	uint64_t planned_mcpu;         /* sum over services */
-	bool contention;               /* predicted demand exceeds what the host has */
+	double short_bytes; /* of all forecast working sets, what the host does not have */
+	bool contention;    /* predicted demand exceeds what the host has */
 	struct left left_mcpu, left_bytes;
 	struct left left_bits_per_s[POLICY_MAX_LINKS]; /* [n_links], of host.yaml's links */
 	size_t n_links;

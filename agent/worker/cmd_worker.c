@@ -177,6 +177,8 @@ static int setup(struct agent *a, struct err *e)
 		return err_say(e, -ENOENT, "no user 'foreshape' or 'nobody' to run as");
 	if (store_prepare(a->conf.db_path, uid, gid, e) < 0)
 		log_warning("history: %s", e->text);
+	if (hook_start(a, uid, gid, e) < 0)
+		log_warning("alert hook: %s", e->text);
 	r = privilege_drop(uid, gid, e);
 	if (r < 0)
 		return r;

@@ -64,10 +64,8 @@ static int filter(void)
 	return r;
 }
 
-int privilege_drop(uid_t uid, gid_t gid, struct err *e)
+int privilege_become(uid_t uid, gid_t gid, struct err *e)
 {
-	int r;
-
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return err_set(e, -errno, "become uid %u", uid);
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -78,6 +76,15 @@ int privilege_drop(uid_t uid, gid_t gid, struct err *e)
 	/* setresuid clears the death signal */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
 		return err_set(e, -errno, "set the death signal");
+	return 0;
+}
+
+int privilege_drop(uid_t uid, gid_t gid, struct err *e)
+{
+	int r = privilege_become(uid, gid, e);
+
+	if (r < 0)
+		return r;
 	r = filter();
 	return r < 0 ? err_set(e, r, "install the system call filter") : 0;
 }

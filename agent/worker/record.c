@@ -223,6 +223,7 @@ void record_second(struct agent *a)
 			api_sample(a, s, i, k);
 	}
 	record_anomalies(a);
+	alerts_watch(a);
 	if (a->n_ticks % WORKER_MINUTE_TICKS == 0)
 		record_minute(a);
 	models_save(&a->models, a->controller, a->store, a->last_tick_mono_ns,

@@ -36,6 +36,9 @@ static void find_degraded(struct agent *a)
 	degrade(a, a->packets_problem);
 	degrade(a, a->policy_problem);
 	degrade(a, a->write_problem);
+	degrade(a, a->memory_alert.on ? a->memory_alert.text : NULL);
+	for (size_t i = 0; i < a->n_services; i++)
+		degrade(a, a->services[i].alert.on ? a->services[i].alert.text : NULL);
 	if (!a->n_services)
 		degrade(a, "no policies: observing nothing; write one, then 'foreshape reload'");
 	if (a->mode.enforce && !a->enforce)

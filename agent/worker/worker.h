@@ -50,6 +50,13 @@ struct worker_seen {
 	uint64_t count[WORKER_CLOCKS];
 };
 
+/* What the plan cannot resolve, and since when that is so or not. */
+struct worker_alert {
+	bool on;
+	unsigned int ticks; /* in a row that it was otherwise */
+	char text[160];
+};
+
 struct worker_service {
 	const struct policy_service *policy;
 	uint32_t target; /* the keeper's number of it; kept over reloads by name */
@@ -83,6 +90,7 @@ struct worker_service {
 	uint32_t unsupported;      /* bit k: this host has no such knob here */
 	bool link_ready;           /* its interface has our tree */
 	uint64_t unseen_listeners; /* its processes hold them, the programs cannot see them */
+	struct worker_alert alert; /* of its CPU */
 };
 
 /* An order that is not answered yet. */
@@ -152,6 +160,8 @@ struct agent {
 	char policy_problem[200]; /* of the last reload; "" when it was fine */
 	char packets_problem[200];
 	char write_problem[200]; /* of the last write that failed, until one does not */
+	struct worker_alert memory_alert;
+	int hook_fd; /* -1: nobody to run it */
 	uint64_t host_used_us;
 	uint64_t last_tick_mono_ns, last_guard_mono_ns;
 	uint64_t n_ticks;
@@ -166,6 +176,18 @@ struct agent {
 	} calendars;
 	bool stopping;
 };
+
+/* alerts.c: once a second, after the plan. */
+void alerts_watch(struct agent *a);
+
+/*
+ * hook.c: before the worker gives up its rights, a process that runs host.yaml's alert_hook for it;
+ * it ends with the worker. Then: "PATH alert|over SERVICE RESOURCE TEXT", where there is one;
+ * returns at once.
+ */
+int hook_start(struct agent *a, uid_t uid, gid_t gid, struct err *e);
+void hook_call(struct agent *a, bool over, const char *service, const char *resource,
+	       const char *text);
 
 /* services.c: from policies to services, their cgroups coming and going. */
 int services_find_dir(struct agent *a, struct err *e);
@@ -239,8 +261,12 @@ void actions_expire(struct agent *a);
 /* The mode in force to the keeper, and all that was asked for, for the worker after this one. */
 void actions_tell_mode(struct agent *a);
 
-/* privilege.c: what the worker gives up. Before: history files made; after: no way back. */
+/*
+ * privilege.c: what the worker gives up. Before: history files made; after: no way back.
+ * privilege_become leaves the right to start programs.
+ */
 int privilege_user(uid_t *uid, gid_t *gid);
+int privilege_become(uid_t uid, gid_t gid, struct err *e);
 int privilege_drop(uid_t uid, gid_t gid, struct err *e);
 
 #endif

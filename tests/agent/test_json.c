@@ -44,8 +44,9 @@ static void status_has_the_contract_s_keys(void **state)
 	assert_int_equal(json_array_size(services), 2);
 	assert_true(has_keys(
 		s, "name tier effective_tier cgroup owner cpu memory bandwidth slo present"));
-	assert_true(has_keys(json_object_get(s, "cpu"),
-			     "usage_mcpu limit_mcpu weight throttled_ratio demand_mcpu"));
+	assert_true(has_keys(
+		json_object_get(s, "cpu"),
+		"usage_mcpu limit_mcpu weight throttled_ratio planned_mcpu short_mcpu demand_mcpu"));
 	assert_true(has_keys(json_object_get(json_object_get(s, "cpu"), "demand_mcpu"),
 			     "0.5 0.9 0.99"));
 	assert_true(has_keys(json_object_get(s, "memory"),

@@ -29,7 +29,7 @@ KEYS = {
     "status": "schema mode pid worker_pid uptime_s degraded host services",
     "host": "planned_mcpu contention left_mcpu unused_mcpu left_bytes unused_bytes links",
     "service": "name tier effective_tier cgroup owner cpu memory bandwidth slo",
-    "cpu": "usage_mcpu limit_mcpu weight throttled_ratio demand_mcpu",
+    "cpu": "usage_mcpu limit_mcpu weight throttled_ratio planned_mcpu short_mcpu demand_mcpu",
     "memory": "usage_bytes limit_bytes high_bytes demand_bytes",
     "bandwidth": "rate_bits_per_s limit_bits_per_s demand_bits_per_s",
     "slo": "route objective latency_us window_s attained burn_rate burn_rate_slow",
