@@ -311,6 +311,32 @@ static void silver_is_planned_and_limited_above_what_it_uses(void **state)
 	world_free(&w);
 }
 
+/* 1,900 of 2,000 mcpu are to be had: of nearly 2,000 forecast nearly 100 are short, for gold alone.
+ */
+static void what_the_host_does_not_have_is_short(void **state)
+{
+	const struct plan_service *ps;
+
+	(void)state;
+	world_init(&w, 2000);
+	world_add(&w, "shop", TIER_GOLD);
+	world_add(&w, "batch", TIER_BRONZE);
+	run_all(300, 60);
+	ps = w.plan->services;
+	assert_float_equal(ps[0].short_mcpu, 0, 0);
+	for (int t = 0; t < 60; t++) {
+		w.wants_mcpu[0] = 2500;
+		w.wants_mcpu[1] = 2500;
+		world_step(&w);
+	}
+	assert_float_equal(ps[0].planned_mcpu, 1900, 1);
+	assert_true(ps[0].short_mcpu > 60 && ps[0].short_mcpu <= 100);
+	assert_float_equal(ps[1].short_mcpu, 0, 0);
+	run_all(300, 120);
+	assert_float_equal(ps[0].short_mcpu, 0, 0);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +353,7 @@ int main(void)
 		cmocka_unit_test(an_event_may_last_as_long_as_a_number_holds),
 		cmocka_unit_test(an_event_covers_every_step_it_touches),
 		cmocka_unit_test(what_comes_and_goes_outside_takes_nothing_away),
+		cmocka_unit_test(what_the_host_does_not_have_is_short),
 		cmocka_unit_test(silver_is_planned_and_limited_above_what_it_uses),
 	};
 

@@ -71,9 +71,11 @@ check("the program is run", wait_for(lambda: called("alert"), 10), w.agent_log()
 call = called("alert") or {}
 check("with the service, what it is short of, and the text", call.get("words") == ["s", "cpu", text], str(call))
 check("not as root, with a PATH alone and no files of the agent's",
-      call.get("uid") not in (0, None) and call["env"] == ["LC_CTYPE", "PATH"] and call["fds"] == [0, 1, 2, 3], str(call))
+      call.get("uid") not in (0, None) and call["env"] == ["LC_CTYPE", "PATH"] and call["fds"] == [0, 1, 2, 3],
+      str(call))
 status = w.json("status")
-check("status says so", any("CPUs short of its forecast" in line for line in status["degraded"]), str(status["degraded"]))
+check("status says so", any("CPUs short of its forecast" in line for line in status["degraded"]),
+      str(status["degraded"]))
 check("and how much", status["services"][0]["cpu"]["short_mcpu"] > 20, str(status["services"][0]["cpu"]))
 cpus("0-7")
 check("with more CPUs it is over, in time", wait_for(lambda: events("alert_over"), 60), w.agent_log())
