@@ -92,7 +92,7 @@ def statuses_are_the_commands_own():
 def signals_are_passed_on():
     with Home() as home:
         code = "import signal,sys,time\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(44))\n" \
-               "print('ready', flush=True)\ntime.sleep(20)"
+               "print('ready', flush=True)\nfor _ in range(400): time.sleep(0.05)"
         p = subprocess.Popen(home.argv("/usr/bin/python3", "-c", code), env=home.env, stdout=subprocess.PIPE)
         need(p.stdout.readline() == b"ready\n", "start")
         p.send_signal(signal.SIGTERM)
