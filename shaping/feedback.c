@@ -71,9 +71,11 @@ bool tick_guard_reads_apis(const struct policy_service *p)
 {
 	bool has_slo = p->slo.set;
 
+	if (p->cpu.mode != CPU_CAP)
+		return false;
 	for (size_t i = 0; i < p->n_apis; i++)
 		has_slo |= p->apis[i].slo.set;
-	return has_slo && p->cpu.mode == CPU_CAP;
+	return has_slo;
 }
 
 bool follows_slo(const struct service_state *s)

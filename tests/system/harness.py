@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,20 @@ class World:
             f.write(text)
         os.chmod(path, 0o644)
         return path
+
+    def shown(self, text, over):
+        """The agent, which has to be in a mount namespace of its own, alone sees @text in the file @over."""
+        path = os.path.join(self.dir, f"shown-{len(os.listdir(self.dir))}")
+        with open(path, "w") as f:
+            f.write(text + "\n")
+        os.chmod(path, 0o644)
+        return subprocess.run(["nsenter", "-t", str(self.agent.pid), "-m", "mount", "--bind", path, over],
+                              capture_output=True, text=True)
+
+    def events(self, kind):
+        """Their texts in history, as they came."""
+        with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as db:
+            return [text for text, in db.execute("SELECT text FROM event WHERE kind = ? ORDER BY id", (kind,))]
 
     def spawn(self, argv, **kw):
         kw.setdefault("env", self.env)

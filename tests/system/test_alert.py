@@ -4,8 +4,6 @@ program, which is run as nobody's, with nothing but its words."""
 # Takes long
 import json
 import os
-import sqlite3
-import subprocess
 
 from harness import FORESHAPE, World, check, finish, need_root, skip, wait_for
 
@@ -33,21 +31,6 @@ forecast: {{ lead: 3s }}
 w.policy("host", f"version: 1\nalert_hook: {hook}\n")
 
 
-def cpus(text, over=ONLINE):
-    """The agent alone sees these as online, or in all cpusets."""
-    path = os.path.join(w.dir, f"cpus-{len(os.listdir(w.dir))}")
-    with open(path, "w") as f:
-        f.write(text + "\n")
-    os.chmod(path, 0o644)
-    return subprocess.run(["nsenter", "-t", str(w.agent.pid), "-m", "mount", "--bind", path, over],
-                          capture_output=True, text=True)
-
-
-def events(kind):
-    with sqlite3.connect(f"file:{w.db}?mode=ro", uri=True) as db:
-        return [text for text, in db.execute("SELECT text FROM event WHERE kind = ? ORDER BY id", (kind,))]
-
-
 def called(word):
     try:
         with open(os.path.join(told, word)) as f:
@@ -60,13 +43,13 @@ log = open(os.path.join(w.dir, "agent.log"), "a")
 w.agent = w.spawn(["unshare", "-m", FORESHAPE, "run", "--policies", w.policies, "--db", w.db], stdout=log, stderr=log)
 if not check("the agent answers", wait_for(lambda: w.json("status", quiet=True), 15), w.agent_log()):
     finish()
-done = cpus("0")
+done = w.shown("0", ONLINE)
 if done.returncode != 0:
     skip(f"no bind mount over {ONLINE}: {done.stderr.strip()}")
 hog = w.spawn([FORESHAPE, "exec", "s", "--policies", w.policies, "--", "sh", "-c", "while :; do :; done"],
               stdout=log, stderr=log)
-check("a demand above one CPU is an alert", wait_for(lambda: events("alert"), 40), w.agent_log())
-text = (events("alert") or [""])[0]
+check("a demand above one CPU is an alert", wait_for(lambda: w.events("alert"), 40), w.agent_log())
+text = (w.events("alert") or [""])[0]
 check("it says who is short of how much", text.startswith("s: 0.") and "CPUs short of its forecast" in text, text)
 check("the program is run", wait_for(lambda: called("alert"), 10), w.agent_log())
 call = called("alert") or {}
@@ -79,12 +62,12 @@ check("status says so", any("CPUs short of its forecast" in line for line in sta
       str(status["degraded"]))
 check("and how much", status["services"][0]["cpu"]["short_mcpu"] > 20, str(status["services"][0]["cpu"]))
 for path in filter(os.path.exists, CPUSETS):
-    cpus("0-63", path)
-cpus("0-7")  # enough, however busy this host is
-check("with more CPUs it is over, in time", wait_for(lambda: events("alert_over"), 60), w.agent_log())
+    w.shown("0-63", path)
+w.shown("0-7", ONLINE)  # enough, however busy this host is
+check("with more CPUs it is over, in time", wait_for(lambda: w.events("alert_over"), 60), w.agent_log())
 check("which is told, too", wait_for(lambda: called("over"), 10) and called("over")["words"][:2] == ["s", "cpu"],
       str(called("over")))
-check("once each", len(events("alert")) == 1 and len(events("alert_over")) == 1, str(events("alert")))
+check("once each", len(w.events("alert")) == 1 and len(w.events("alert_over")) == 1, str(w.events("alert")))
 hog.terminate()
 w.stop_agent()
 finish()
